@@ -11,7 +11,7 @@ if(NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "HDF5 at ${HDF5_C_LIBRARIES} was built without MPI: install the parallel one "
                       "(Debian: libhdf5-openmpi-dev) or point HDF5_ROOT at it.")
 endif()
-add_library(mesoglass_hdf5 INTERFACE)
+add_library(mesoglass_hdf5 INTERFACE IMPORTED)
 target_include_directories(mesoglass_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
 target_link_libraries(mesoglass_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
@@ -26,21 +26,3 @@ find_package(pugixml REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
-
-# The report and the launcher are Python; take the first interpreter that has what the report imports, since a
-# python3 found first on PATH is often somebody's virtual environment without it.
-if(NOT MESOGLASS_PYTHON)
-  foreach(candidate IN ITEMS python3 /usr/bin/python3)
-    execute_process(COMMAND ${candidate} -c "import sys, h5py, matplotlib, numpy; print(sys.executable)"
-                    RESULT_VARIABLE python_result OUTPUT_VARIABLE python_path ERROR_QUIET
-                    OUTPUT_STRIP_TRAILING_WHITESPACE)
-    if(python_result EQUAL 0)
-      set(MESOGLASS_PYTHON "${python_path}" CACHE FILEPATH "Python 3 with h5py, matplotlib and numpy")
-      break()
-    endif()
-  endforeach()
-  if(NOT MESOGLASS_PYTHON)
-    message(FATAL_ERROR "No Python 3 with h5py, matplotlib and numpy was found. On Debian: apt install python3-h5py "
-                        "python3-matplotlib python3-numpy, or set -DMESOGLASS_PYTHON=/path/to/python3.")
-  endif()
-endif()

@@ -109,6 +109,8 @@ class Hdf5File {
   void set_attribute(const std::string& object, const std::string& name, const char* value) {
     set_attribute(object, name, std::string(value));
   }
+  // Fixed-length ASCII, which VTKHDF's "Type" must be; elsewhere set_attribute.
+  void set_short_text_attribute(const std::string& object, const std::string& name, const std::string& value);
   void set_attribute(const std::string& object, const std::string& name, double value);
   void set_attribute(const std::string& object, const std::string& name, std::int64_t value);
   void set_attribute(const std::string& object, const std::string& name, std::span<const std::int64_t> values);

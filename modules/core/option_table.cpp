@@ -3,6 +3,7 @@
 #include <boost/program_options.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <numeric>
@@ -336,21 +337,39 @@ std::string OptionTable::help(const ProgramInformation& program) const {
 }
 
 std::string OptionTable::manual(const ProgramInformation& program) const {
-  std::string text = fmt::format("# {}\n\n{}\n\n{}\n", program.name, program.purpose, wrap(program.description, 0, 120));
+  // A line that begins with a dot or quote is a request to roff, a backslash an escape, a plain "-" a hyphen.
+  const auto roff = [](const std::string& text) {
+    std::string result;
+    for (const char letter : text) {
+      if (result.empty() && (letter == '.' || letter == '\'')) result += "\\&";
+      if (letter == '\\') result += "\\e";
+      else if (letter == '-') result += "\\-";
+      else result += letter;
+    }
+    return result;
+  };
+  std::string upper = program.name;
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  std::string text = fmt::format(".TH \"{}\" 1 \"\" \"mesoglass\" \"mesoglass manual\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n.B {}\n"
+                                 "[\\fI\\-\\-option\\fR \\fIvalue\\fR ...]\n.br\n.B mpirun \\-n\n\\fIP\\fR\n.B {}\n...\n.SH DESCRIPTION\n{}\n",
+                                 upper, roff(program.name), roff(program.purpose), roff(program.name), roff(program.name),
+                                 roff(program.description));
   for (const auto& group : groups_in_order(rows_)) {
-    text += fmt::format("\n## {}\n\n| option | value | meaning |\n|---|---|---|\n", group);
+    text += fmt::format(".SH \"{} OPTIONS\"\n", roff(group));
     for (const auto& row : rows_) {
       if (row.group() != group) continue;
-      auto facts = facts_of(row);
-      if (row.type() == OptionType::flag && facts.empty()) facts = "flag";
-      for (std::size_t at = 0; (at = facts.find('|', at)) != std::string::npos; at += 2) facts.replace(at, 1, "\\|");
-      text += fmt::format("| `--{}` | {} | {} |\n", row.name(), facts, row.description());
+      const auto facts = facts_of(row);
+      text += fmt::format(".TP\n.B \\-\\-{}{}\n{}\n", roff(row.name()),
+                          row.type() == OptionType::flag ? "" : fmt::format(" \\fI{}\\fR", roff(type_word(row.type()))),
+                          roff(row.description()));
+      if (!facts.empty()) text += fmt::format("[{}]\n", roff(facts));
     }
   }
   if (!program.examples.empty()) {
-    text += "\n## Examples\n\n";
-    for (const auto& example : program.examples) text += fmt::format("    {}\n", example);
+    text += ".SH EXAMPLES\n";
+    for (const auto& example : program.examples) text += fmt::format(".nf\n{}\n.fi\n", roff(example));
   }
+  text += ".SH \"EXIT STATUS\"\n0 done; 1 failed; 2 bad usage or bad input; 75 stopped at a checkpoint, run again with \\-\\-resume.\n";
   return text;
 }
 

@@ -139,7 +139,7 @@ class OptionTable {
                               const std::vector<ConfigurationText>& files) const;
 
   [[nodiscard]] std::string help(const ProgramInformation& program) const;
-  [[nodiscard]] std::string manual(const ProgramInformation& program) const;  // Markdown, one page
+  [[nodiscard]] std::string manual(const ProgramInformation& program) const;  // roff, man(7)
   [[nodiscard]] std::string configuration(const ProgramInformation& program) const;
   [[nodiscard]] const std::deque<Option>& rows() const noexcept { return rows_; }
 

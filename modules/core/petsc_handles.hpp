@@ -11,6 +11,9 @@
 
 namespace mesoglass {
 
+// PETSc remembers its message for check_petsc instead of printing a trace. Called by Environment.
+void install_petsc_error_handler();
+
 // Throws Failure that names the call and carries PETSc's own message.
 void check_petsc(PetscErrorCode return_code, const char* call);
 

@@ -1,0 +1,36 @@
+#include "core/environment.hpp"
+
+#include <fftw3.h>
+#include <hdf5.h>
+#include <mpi.h>
+#include <petscsys.h>
+
+#include <cstdlib>
+
+#include "core/communicator.hpp"
+#include "core/petsc_handles.hpp"
+
+namespace mesoglass {
+
+Environment::Environment(int& argc, char**& argv) {
+  // A file that is open while an error unwinds must not be closed by the library at exit: closing is collective.
+  H5dont_atexit();
+  int provided = 0;
+  check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+  unsetenv("PETSC_OPTIONS");
+  PetscOptionsSetValue(nullptr, "-skip_petscrc", "1");
+  PetscOptionsSetValue(nullptr, "-no_signal_handler", "1");
+  check_petsc(PetscInitializeNoArguments(), "PetscInitializeNoArguments");
+  install_petsc_error_handler();
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+Environment::~Environment() {
+  PetscFinalize();
+  fftw_cleanup();
+  MPI_Finalize();
+}
+
+}  // namespace mesoglass
