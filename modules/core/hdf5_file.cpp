@@ -584,6 +584,21 @@ std::int64_t Hdf5File::attribute_integer(const std::string& object, const std::s
                       [&] { return number_attribute<std::int64_t>(state_->file, state_->path, object, name); });
 }
 
+std::vector<double> Hdf5File::attribute_reals(const std::string& object, const std::string& name) const {
+  return collectively(*state_->communicator, [&] {
+    const auto attribute = open_attribute(state_->file, state_->path, object, name);
+    const Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    const Handle type(H5Aget_type(attribute.get()), H5Tclose);
+    const auto kind = H5Tget_class(type.get());
+    std::vector<double> values(static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get()))));
+    if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, values.data()) < 0) {
+      H5Eclear2(H5E_DEFAULT);
+      throw input_error("{}: attribute '{}' of {} does not hold numbers", state_->path.string(), name, object);
+    }
+    return values;
+  });
+}
+
 void Hdf5File::write_format(const std::string& format, int major_version, int minor_version) {
   set_attribute("/", "format", format);
   const std::int64_t version[] = {major_version, minor_version};

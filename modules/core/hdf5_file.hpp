@@ -103,6 +103,8 @@ class Hdf5File {
   [[nodiscard]] std::string attribute_text(const std::string& object, const std::string& name) const;
   [[nodiscard]] double attribute_real(const std::string& object, const std::string& name) const;
   [[nodiscard]] std::int64_t attribute_integer(const std::string& object, const std::string& name) const;
+  // All numbers of an array attribute.
+  [[nodiscard]] std::vector<double> attribute_reals(const std::string& object, const std::string& name) const;
   // The first value of a text array attribute, or all of them (NeXus "axes").
   [[nodiscard]] std::vector<std::string> attribute_texts(const std::string& object, const std::string& name) const;
   void set_attribute(const std::string& object, const std::string& name, const std::string& value);
