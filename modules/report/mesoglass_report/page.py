@@ -1,0 +1,140 @@
+"""The self-contained HTML page."""
+
+import base64
+import html
+
+import numpy
+
+from . import simulation, truth_comparison
+from .page_style import STYLE_SHEET
+
+
+def _escape(text):
+    return html.escape(str(text), quote=True)
+
+
+def _identifier(text):
+    return "".join(character if character.isalnum() else "-" for character in text.lower())
+
+
+def number(value, decimals):
+    """A number for a table; an en dash where there is none."""
+    return f"{value:.{decimals}f}" if numpy.isfinite(value) else "–"
+
+
+def with_error(value, error, decimals):
+    """value ± error."""
+    if not numpy.isfinite(value):
+        return "–"
+    return f"{number(value, decimals)} ± {number(error, decimals)}" if numpy.isfinite(error) else number(value, decimals)
+
+
+def p_value(value):
+    """A p-value with as many digits as it deserves."""
+    if not numpy.isfinite(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def table(head, rows, caption):
+    """A table whose cells are escaped here; numbers are right-aligned by the style sheet."""
+    cells = "".join(f"<th scope=\"col\">{_escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    return (f"<div class=\"table\"><table><caption>{caption}</caption><thead><tr>{cells}</tr></thead>\n"
+            f"<tbody>\n{body}</tbody></table></div>\n")
+
+
+def truth_section(rows, sequences):
+    """Planted beside measured, then the sequences."""
+    body = []
+    for row in rows:
+        cells = [row.glass, row.planted.name, number(row.planted.k, 2), number(row.measured_k, 2)]
+        for name, key, _, decimals in truth_comparison.QUANTITIES:
+            planted = getattr(row.planted, key)
+            cells += [number(planted, decimals), with_error(*row.measured[name], decimals)]
+        body.append(cells)
+    text = table(["glass", "type", "k planted (nm⁻¹)", "k found (nm⁻¹)", "diameter planted (nm)", "size measured (nm)",
+                  "area fraction planted", "area fraction measured", "order planted", "order measured"], body,
+                 "What the phantom planted and what the analysis found. Measured values are those of the MRO type whose k "
+                 "range holds the planted k; with no such type (no k found) the curves are read at the planted k. A "
+                 "speckle's size, its share of the map and its correlation power follow the planted diameter, fraction and "
+                 "order without being equal to them; the sequence over the glasses is what must come back.")
+    if sequences:
+        body = [[item.quantity, " > ".join(item.planted), " > ".join(item.measured), "yes" if item.agrees else "NO"]
+                for item in sequences]
+        text += table(["quantity", "planted sequence", "measured sequence", "agrees"], body,
+                      "The glasses in falling sequence, each by its dominant type (largest planted volume fraction). Pairs "
+                      "planted within 1 % of each other count as equal.")
+    return text
+
+
+def type_section(measurements):
+    """The MRO types that the catalog is made from."""
+    body = []
+    for item in measurements:
+        for i in range(len(item.types["k_peak"])):
+            value = {name: column[i] for name, column in item.types.items()}
+            body.append([item.label, number(value["k_peak"], 2),
+                         f"{number(value['k_low'], 2)} to {number(value['k_high'], 2)}",
+                         with_error(value["size_nm"], value["size_error_nm"], 2),
+                         with_error(value["area_fraction"], value["area_fraction_error"], 3),
+                         with_error(value["order"], value["order_error"], 4)])
+    return table(["glass", "k peak (nm⁻¹)", "k range (nm⁻¹)", "size (nm)", "area fraction", "degree of order"], body,
+                 "MRO types: the peaks of size(k) and order(k), with one standard error.")
+
+
+def ensemble_section(ensemble):
+    """Group statistics, and what failed."""
+    labels = {"percolation_strain": ("percolation strain (%)", 100.0, 3), "peak_stress_gpa": ("peak stress (GPa)", 1.0, 3),
+              "flow_stress_gpa": ("flow stress (GPa)", 1.0, 3)}
+    body = []
+    for quantity in simulation.GROUP_QUANTITIES:
+        label, scale, decimals = labels[quantity]
+        for i, group in enumerate(ensemble.group_names):
+            value = {name: ensemble.groups[f"{quantity}_{name}"][i] for name in simulation.GROUP_STATISTICS}
+            body.append([label, group, f"{ensemble.group_runs[i]:.0f}",
+                         with_error(scale * value["mean"], scale * value["standard_error"], decimals),
+                         number(scale * value["standard_deviation"], decimals),
+                         f"{number(scale * value['interval_low'], decimals)} to "
+                         f"{number(scale * value['interval_high'], decimals)}",
+                         number(value["effect_size"], 2), p_value(value["p_value"])])
+    unfinished = [status for status in ensemble.run_status if status != "complete"]
+    missing = f" {len(unfinished)} of {len(ensemble.run_status)} runs are not complete and are left out." if unfinished else ""
+    return table(["quantity", "glass", "runs", "mean ± standard error", "standard deviation",
+                  f"{100 * ensemble.confidence:g} % interval", "effect size", "p-value"], body,
+                 "Statistics over the seeds. Effect size and p-value compare a glass with the reference glass (no value)."
+                 + missing)
+
+
+def provenance_section(sources):
+    """Where each file comes from; `sources` is a list of (label, path, provenance)."""
+    parts = []
+    for label, path, entries in sources:
+        rows = "".join(f"<tr><th scope=\"row\">{_escape(name.replace('_', ' '))}</th><td><pre>{_escape(text)}</pre></td></tr>"
+                       for name, text in entries.items())
+        parts.append(f"<details><summary><b>{_escape(label)}</b> {_escape(path)}</summary>"
+                     f"<div class=\"table\"><table class=\"provenance\">{rows}</table></div></details>\n")
+    return "".join(parts)
+
+
+def figure_block(figure):
+    """One figure with its caption and the way to its print version."""
+    data = base64.b64encode(figure.png).decode("ascii")
+    return (f"<figure id=\"{figure.name}\"><h3>{_escape(figure.title)}</h3>\n"
+            f"<img alt=\"{_escape(figure.title)}\" src=\"data:image/png;base64,{data}\">\n"
+            f"<figcaption>{figure.caption} <span class=\"files\">figures/{figure.name}.pdf, .png</span></figcaption>"
+            "</figure>\n")
+
+
+def page(title, lead, sections, footer):
+    """The whole document; `sections` maps a heading to its HTML, `lead` is HTML under the title."""
+    contents = "".join(f"<li><a href=\"#{_identifier(heading)}\">{_escape(heading)}</a></li>" for heading in sections)
+    body = "".join(f"<section id=\"{_identifier(heading)}\"><h2>{_escape(heading)}</h2>\n{content}</section>\n"
+                   for heading, content in sections.items())
+    return ("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+            "<meta name=\"generator\" content=\"mg-report\">\n<meta name=\"color-scheme\" content=\"light dark\">\n"
+            f"<title>{_escape(title)}</title>\n<style>\n{STYLE_SHEET}</style>\n</head>\n<body>\n"
+            f"<header><h1>{_escape(title)}</h1>\n{lead}</header>\n"
+            f"<nav aria-label=\"Contents\"><ol>{contents}</ol></nav>\n<main>\n{body}</main>\n"
+            f"<footer>{footer}</footer>\n</body>\n</html>\n")
