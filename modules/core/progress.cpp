@@ -30,7 +30,7 @@ std::string bytes_text(double bytes) {
     bytes /= 1024.0;
     ++step;
   }
-  return fmt::format(step == 0 ? "{:.0f} {}" : "{:.1f} {}", bytes, names[step]);
+  return fmt::format("{:.{}f} {}", bytes, step == 0 ? 0 : 1, names[step]);
 }
 
 Progress::Progress(const Log& log, std::string task, double total, std::string unit)

@@ -1,0 +1,126 @@
+"""The contract that every program inherits from the core, tried on a probe program under real MPI."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from program_test import BIN, MPIEXEC, ProgramTest
+
+
+class ProgramContract(ProgramTest):
+    def probe(self, *arguments, **settings):
+        return self.run_program("core_probe", *arguments, **settings)
+
+    def assert_one_message(self, result, exit_code, *mentions):
+        shown = result.stdout + result.stderr
+        self.assertEqual(result.returncode, exit_code, shown)
+        self.assertEqual(result.stderr.count("core-probe: error: "), 1, shown)
+        for text in mentions:
+            self.assertIn(text, result.stderr)
+
+    def test_texts_are_printed_once(self):
+        for ranks in (1, 2, 3):
+            for option, text in (("--help", "--temperature"), ("--version", "PETSc"), ("--manual", ".TH"),
+                                 ("--dump-config", "temperature = 300")):
+                result = self.probe(option, ranks=ranks)
+                self.assertEqual(result.returncode, 0)
+                self.assertEqual(result.stdout.count(text), 1, f"{option} on {ranks} ranks: {result.stdout}")
+
+    def test_help_names_unit_range_and_default(self):
+        help_text = self.probe("--help").stdout
+        self.assertIn("K; 1 to 5000; default 300", help_text)
+
+    def test_dumped_configuration_is_valid_input(self):
+        (self.folder / "all.cfg").write_text(self.probe("--dump-config").stdout)
+        self.run_ok("core_probe", "--config", "all.cfg", ranks=2)
+
+    def test_command_line_wins_over_files_and_later_files_over_earlier(self):
+        (self.folder / "a.cfg").write_text("steps = 20  # a comment\ntemperature = 310\n")
+        (self.folder / "b.cfg").write_text("steps = 30\n")
+        self.run_ok("core_probe", "--config", "a.cfg", "--config", "b.cfg", "--summary", "s.json")
+        self.assertEqual(self.summary("s.json")["steps"], 30)
+        self.run_ok("core_probe", "--config", "a.cfg", "--steps", "40", "--config", "b.cfg", "--summary", "s.json")
+        self.assertEqual(self.summary("s.json")["steps"], 40)
+
+    def test_bad_usage(self):
+        (self.folder / "typo.cfg").write_text("temprature = 310\n")
+        (self.folder / "junk.cfg").write_text("what is this\n")
+        cases = [
+            (["--temprature", "300"], ["temprature", "'temperature'"]),
+            (["--config", "typo.cfg"], ["typo.cfg", "'temperature'"]),
+            (["--config", "junk.cfg"], ["junk.cfg"]),
+            (["--config", "absent.cfg"], ["absent.cfg"]),
+            (["--temperature", "5001"], ["temperature", "5001", "1 to 5000", "K"]),
+            (["--temperature", "nan"], ["nan"]),
+            (["--temperature", "warm"], ["warm"]),
+            (["--temperature"], ["temperature"]),
+            (["--steps", "1.5"], ["1.5"]),
+            (["--how", "wel"], ["'well'"]),
+            (["stray"], ["stray"]),
+            (["--steps", "1", "--steps", "2"], ["twice"]),
+        ]
+        for arguments, mentions in cases:
+            for ranks in (1, 3):
+                with self.subTest(arguments=arguments, ranks=ranks):
+                    self.assert_one_message(self.probe(*arguments, ranks=ranks, timeout=30), 2, *mentions)
+
+    def test_every_way_to_fail_ends_with_one_message(self):
+        cases = [("together", 2), ("one-in-section", 2), ("one-alone", 2), ("all-alone", 2), ("memory", 1),
+                 ("petsc", 1), ("inside-hdf5", 2)]
+        for how, exit_code in cases:
+            for ranks in (1, 2, 3):
+                with self.subTest(how=how, ranks=ranks):
+                    result = self.probe("--how", how, "--rank", 1, ranks=ranks, timeout=30)
+                    self.assert_one_message(result, exit_code)
+        self.assertFalse((self.folder / "probe.h5").exists())
+        self.assertFalse((self.folder / "probe.h5.partial").exists())
+
+    def test_dry_run_tells_the_plan_and_writes_nothing(self):
+        result = self.run_ok("core_probe", "--dry-run", "--summary", "s.json", ranks=2)
+        self.assertEqual(result.stdout.count("plan: 10 steps on 2 ranks"), 1)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_summary_has_units(self):
+        self.run_ok("core_probe", "--summary", "s.json", "--quiet")
+        entry = json.loads((self.folder / "s.json").read_text())["results"]["steps"]
+        self.assertEqual((entry["value"], entry["unit"]), (10, "1"))
+
+    def test_log_file_is_json_lines(self):
+        self.run_ok("core_probe", "--log-json", "log.jsonl", ranks=2)
+        lines = [json.loads(line) for line in (self.folder / "log.jsonl").read_text().splitlines()]
+        self.assertTrue(any("10 steps on 2 ranks" in line["text"] for line in lines))
+
+    def start_counting(self, ranks, *arguments):
+        program = [str(BIN / "core_probe"), "--how", "count", "--steps", "100000", *arguments]
+        command = program if ranks == 1 else [MPIEXEC, "-n", str(ranks), *program]
+        process = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True)
+        time.sleep(2.0)
+        return process
+
+    def test_signals_ask_for_checkpoints(self):
+        for ranks in (1, 2, 3):
+            with self.subTest(ranks=ranks):
+                process = self.start_counting(ranks)
+                process.send_signal(signal.SIGUSR1)
+                time.sleep(1.0)
+                process.send_signal(signal.SIGUSR2)
+                _, errors = process.communicate(timeout=30)
+                self.assertEqual(process.returncode, 75, errors)
+                self.assertIn("checkpoint at step", errors)
+                self.assertEqual(errors.count("--resume"), 1, errors)
+
+    def test_wall_limit_and_stop_file(self):
+        result = self.probe("--how", "count", "--steps", "100000", "--wall-limit", "1", ranks=2, timeout=30)
+        self.assertEqual(result.returncode, 75)
+        process = self.start_counting(2, "--stop-file", "stop")
+        (self.folder / "stop").touch()
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 75)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    unittest.main()
