@@ -1,0 +1,277 @@
+#include "scan/hdf5_scan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace mesoglass::scan {
+
+namespace {
+
+// What core's wrapper does not ask: filters and byte order.
+struct StorageFacts {
+  bool compressed = false;
+  bool big_endian = false;
+};
+
+StorageFacts inspect_storage(const std::string& path, const std::string& dataset) {
+  StorageFacts facts;
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const hid_t opened = file < 0 ? -1 : H5Dopen2(file, dataset.c_str(), H5P_DEFAULT);
+  std::string missing;
+  if (opened >= 0) {
+    const hid_t type = H5Dget_type(opened);
+    facts.big_endian = H5Tget_order(type) == H5T_ORDER_BE && H5Tget_size(type) > 1;
+    H5Tclose(type);
+    const hid_t creation = H5Dget_create_plist(opened);
+    const int filters = H5Pget_nfilters(creation);
+    for (int i = 0; i < filters; ++i) {
+      facts.compressed = true;
+      unsigned flags = 0;
+      std::size_t values = 0;
+      unsigned configuration = 0;
+      char name[128] = "";
+      const auto filter = H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, sizeof(name),
+                                         name, &configuration);
+      if (H5Zfilter_avail(filter) <= 0) {
+        missing = fmt::format("{} (number {})", name[0] != '\0' ? name : "unnamed", static_cast<int>(filter));
+      }
+    }
+    H5Pclose(creation);
+    H5Dclose(opened);
+  }
+  if (file >= 0) H5Fclose(file);
+  H5Eclear2(H5E_DEFAULT);
+  if (!missing.empty()) {
+    throw input_error("{}: {} is compressed by a filter that is not installed here ({}): install the HDF5 filter plugin and "
+                      "set HDF5_PLUGIN_PATH, or rewrite the file with `h5repack -f GZIP=4`",
+                      path, dataset, missing);
+  }
+  return facts;
+}
+
+class Hdf5Reader : public ScanReader {
+ public:
+  Hdf5Reader(SharedHdf5 open, std::vector<AxisRole> roles, ScanDescription description)
+      : ScanReader(std::move(description)), open_(std::move(open)), roles_(std::move(roles)) {}
+
+  void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const override {
+    check_request(first_row, row_count, patterns.size());
+    const auto& d = description_;
+    while (row_count > 0) {
+      const std::int64_t frame = first_row / d.scan_ny;
+      const std::int64_t row = first_row % d.scan_ny;
+      const std::int64_t rows = std::min(row_count, d.scan_ny - row);
+      const auto values = static_cast<std::size_t>(rows * d.values_per_row());
+      read_frame_rows(frame, row, rows, patterns.first(values));
+      patterns = patterns.subspan(values);
+      first_row += rows;
+      row_count -= rows;
+    }
+  }
+
+ private:
+  void read_frame_rows(std::int64_t frame, std::int64_t row, std::int64_t rows, std::span<float> patterns) const {
+    const auto& d = description_;
+    Shape offset;
+    Shape count;
+    for (const AxisRole role : roles_) {
+      std::int64_t first = 0;
+      std::int64_t number = 1;
+      switch (role) {
+        case AxisRole::time: first = frame; break;
+        case AxisRole::scan_y: first = row; number = rows; break;
+        case AxisRole::scan_x: number = d.scan_nx; break;
+        case AxisRole::scan_flat: first = row * d.scan_nx; number = rows * d.scan_nx; break;
+        case AxisRole::pattern_y: number = d.pattern_ny; break;
+        case AxisRole::pattern_x: number = d.pattern_nx; break;
+        case AxisRole::single: break;
+      }
+      offset.push_back(static_cast<std::uint64_t>(first));
+      count.push_back(static_cast<std::uint64_t>(number));
+    }
+    open_->file.read_part_alone<float>(d.dataset, offset, count, patterns);
+  }
+
+  SharedHdf5 open_;
+  std::vector<AxisRole> roles_;
+};
+
+void fold_positions(ScanDescription& description, std::int64_t positions, const ReadOptions& options) {
+  if (!options.scan_shape) {
+    description.scan_ny = 1;
+    description.scan_nx = positions;
+    description.remarks.push_back("one axis of positions: taken as a single scan row; fold it by --scan-shape");
+    return;
+  }
+  const auto [ny, nx] = *options.scan_shape;
+  if (nx > positions || ny != positions / nx || ny * nx != positions) {
+    throw input_error("--scan-shape {}x{} does not fit {} (its {} holds {} positions): give rows x columns with that "
+                      "product",
+                      ny, nx, description.path.string(), description.dataset, positions);
+  }
+  description.scan_ny = ny;
+  description.scan_nx = nx;
+}
+
+}  // namespace
+
+std::vector<AxisRole> usual_roles(const std::string& path, const std::string& dataset, std::size_t axes) {
+  using enum AxisRole;
+  switch (axes) {
+    case 2: return {pattern_y, pattern_x};
+    case 3: return {scan_flat, pattern_y, pattern_x};
+    case 4: return {scan_y, scan_x, pattern_y, pattern_x};
+    case 5: return {time, scan_y, scan_x, pattern_y, pattern_x};
+    default:
+      throw input_error("{}: {} has {} axes (a 4D-STEM scan has 4: scan y, scan x, pattern y, pattern x; 2, 3 and 5 are "
+                        "understood too): name another dataset by --dataset",
+                        path, dataset, axes);
+  }
+}
+
+std::unique_ptr<ScanReader> make_hdf5_reader(const SharedHdf5& open, const std::string& dataset,
+                                             const std::vector<AxisRole>& roles, ScanDescription description,
+                                             const ReadOptions& options) {
+  const auto& file = open->file;
+  const std::string path = file.path().string();
+  const auto shape = file.shape(dataset);
+  description.path = file.path();
+  description.files = {file.path()};
+  description.dataset = dataset;
+  if (shape.size() != roles.size()) {
+    throw input_error("{}: {} has {} axes instead of {}: the file is damaged or of another kind", path, dataset,
+                      shape.size(), roles.size());
+  }
+  description.element_type = file.element_type(dataset);
+  if (description.element_type.kind == ElementType::Kind::text ||
+      description.element_type.kind == ElementType::Kind::other) {
+    throw input_error("{}: {} holds no plain numbers: name the dataset of the patterns by --dataset", path, dataset);
+  }
+  const auto facts = inspect_storage(path, dataset);
+  description.compressed = facts.compressed;
+  description.big_endian = facts.big_endian;
+
+  description.scan_ny = description.scan_nx = 1;
+  const auto chunk = file.chunk(dataset);
+  std::int64_t flat_positions = 0;
+  std::int64_t flat_chunk = 1;
+  for (std::size_t axis = 0; axis < roles.size(); ++axis) {
+    // An extent beyond what a signed number holds is absurd and refused below like every absurd one.
+    const auto extent = static_cast<std::int64_t>(std::min<std::uint64_t>(shape[axis], std::uint64_t{1} << 62));
+    const auto chunk_extent = chunk.empty() ? 1 : static_cast<std::int64_t>(chunk[axis]);
+    switch (roles[axis]) {
+      case AxisRole::time: description.time_frames = extent; break;
+      case AxisRole::scan_y: description.scan_ny = extent; description.row_alignment = chunk_extent; break;
+      case AxisRole::scan_x: description.scan_nx = extent; break;
+      case AxisRole::scan_flat: flat_positions = extent; flat_chunk = chunk_extent; break;
+      case AxisRole::pattern_y: description.pattern_ny = extent; break;
+      case AxisRole::pattern_x: description.pattern_nx = extent; break;
+      case AxisRole::single:
+        if (extent != 1) {
+          description.remarks.push_back(fmt::format("axis {} of {} holds {} sets of patterns: the first is read",
+                                                    axis + 1, dataset, extent));
+        }
+        break;
+    }
+  }
+  const bool flat = std::find(roles.begin(), roles.end(), AxisRole::scan_flat) != roles.end();
+  if (flat) {
+    fold_positions(description, flat_positions, options);
+    description.row_alignment = std::max<std::int64_t>(1, flat_chunk / std::max<std::int64_t>(1, description.scan_nx));
+  } else if (options.scan_shape && (options.scan_shape->first != description.scan_ny ||
+                                    options.scan_shape->second != description.scan_nx)) {
+    throw input_error("--scan-shape {}x{} contradicts {} (its {} has {} x {} positions): leave the option away",
+                      options.scan_shape->first, options.scan_shape->second, path, dataset, description.scan_ny,
+                      description.scan_nx);
+  }
+  finish_description(description, options);
+  return std::make_unique<Hdf5Reader>(open, roles, std::move(description));
+}
+
+std::vector<std::string> find_groups(const Hdf5File& file, const std::string& start,
+                                     const std::function<bool(const std::string&)>& visit) {
+  constexpr std::size_t deepest = 12;
+  constexpr std::size_t most_groups = 20000;
+  std::vector<std::string> found;
+  std::vector<std::pair<std::string, std::size_t>> waiting = {{start, 0}};
+  for (std::size_t next = 0; next < waiting.size() && next < most_groups; ++next) {
+    const auto [group, depth] = waiting[next];
+    if (visit(group)) found.push_back(group);
+    if (depth == deepest) continue;
+    for (const auto& child : file.children(group)) {
+      const std::string path = (group == "/" ? "" : group) + "/" + child;
+      if (file.is_group(path)) waiting.emplace_back(path, depth + 1);
+    }
+  }
+  return found;
+}
+
+std::string choose_dataset(const Hdf5File& file, const std::vector<std::string>& candidates, const std::string& wanted,
+                           const std::string& format) {
+  if (!wanted.empty()) {
+    for (const auto& candidate : candidates) {
+      if (candidate == wanted || candidate == "/" + wanted || candidate.rfind(wanted + "/", 0) == 0) return candidate;
+    }
+    throw input_error("{} has no scan {} ({} file with: {}): correct --dataset", file.path().string(), wanted, format,
+                      candidates.empty() ? "none" : fmt::format("{}", fmt::join(candidates, ", ")));
+  }
+  if (candidates.empty()) {
+    throw input_error("{} holds no 4D-STEM scan (it is a {} file without an array of patterns): name a dataset by "
+                      "--dataset if there is one",
+                      file.path().string(), format);
+  }
+  if (candidates.size() > 1) {
+    throw input_error("{} holds {} scans ({}): name one by --dataset", file.path().string(), candidates.size(),
+                      fmt::join(candidates, ", "));
+  }
+  return candidates.front();
+}
+
+std::string text_attribute_or_empty(const Hdf5File& file, const std::string& object, const std::string& name) {
+  if (!file.has_attribute(object, name)) return {};
+  try {
+    return file.attribute_text(object, name);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+std::optional<double> real_attribute_if_any(const Hdf5File& file, const std::string& object, const std::string& name) {
+  if (!file.has_attribute(object, name)) return std::nullopt;
+  try {
+    return file.attribute_real(object, name);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<double> single_real_if_any(const Hdf5File& file, const std::string& dataset) {
+  if (!file.is_dataset(dataset)) return std::nullopt;
+  const auto kind = file.element_type(dataset).kind;
+  if (kind == ElementType::Kind::text || kind == ElementType::Kind::other) return std::nullopt;
+  std::uint64_t count = 1;
+  for (const auto extent : file.shape(dataset)) count *= std::min<std::uint64_t>(extent, 2);
+  if (count != 1) return std::nullopt;
+  return file.read<double>(dataset).front();
+}
+
+std::string single_text_or_empty(const Hdf5File& file, const std::string& dataset) {
+  if (!file.is_dataset(dataset) || file.element_type(dataset).kind != ElementType::Kind::text) return {};
+  return file.read_text(dataset);
+}
+
+std::optional<double> axis_step_if_any(const Hdf5File& file, const std::string& dataset) {
+  if (!file.is_dataset(dataset)) return std::nullopt;
+  const auto shape = file.shape(dataset);
+  const auto kind = file.element_type(dataset).kind;
+  if (shape.size() != 1 || shape[0] < 2 || kind == ElementType::Kind::text || kind == ElementType::Kind::other) {
+    return std::nullopt;
+  }
+  double ends[2] = {0.0, 0.0};
+  file.read_part_alone<double>(dataset, {0}, {2}, ends);
+  const double step = std::fabs(ends[1] - ends[0]);
+  if (!std::isfinite(step) || step == 0.0) return std::nullopt;
+  return step;
+}
+
+}  // namespace mesoglass::scan

@@ -1,0 +1,53 @@
+// NeXus files: the default plot of the default entry, else the only NXdata whose signal can be a scan.
+#include "scan/hdf5_scan.hpp"
+
+namespace mesoglass::scan {
+
+namespace {
+
+std::string signal_of(const Hdf5File& file, const std::string& group) {
+  const auto name = text_attribute_or_empty(file, group, "signal");
+  if (name.empty()) return {};
+  const std::string data = group + "/" + name;
+  return file.is_dataset(data) ? data : std::string();
+}
+
+}  // namespace
+
+std::unique_ptr<ScanReader> open_nexus(const SharedHdf5& open, const ReadOptions& options) {
+  const auto& file = open->file;
+  std::vector<std::string> candidates;
+  std::string spectra;
+  (void)find_groups(file, "/", [&](const std::string& group) {
+    if (text_attribute_or_empty(file, group, "NX_class") != "NXdata") return false;
+    const auto data = signal_of(file, group);
+    if (data.empty()) return false;
+    const auto meaning = text_attribute_or_empty(file, group, "interpretation") +
+                         text_attribute_or_empty(file, data, "interpretation");
+    const auto axes = file.shape(data).size();
+    if (meaning.find("spectrum") != std::string::npos || meaning.find("scalar") != std::string::npos) spectra = data;
+    else if (axes >= 3 && axes <= 5) candidates.push_back(data);
+    return false;
+  });
+  if (candidates.empty() && !spectra.empty() && options.dataset.empty()) {
+    throw input_error("{} holds no diffraction patterns ({} is a set of spectra): name another dataset by --dataset",
+                      file.path().string(), spectra);
+  }
+  if (options.dataset.empty() && candidates.size() > 1) {
+    const auto entry = text_attribute_or_empty(file, "/", "default");
+    if (!entry.empty() && file.is_group("/" + entry)) {
+      const auto plot = text_attribute_or_empty(file, "/" + entry, "default");
+      const std::string group = "/" + entry + "/" + plot;
+      if (!plot.empty() && file.is_group(group)) {
+        if (const auto data = signal_of(file, group); !data.empty()) candidates = {data};
+      }
+    }
+  }
+  const auto data = choose_dataset(file, candidates, options.dataset, "NeXus");
+  const auto roles = usual_roles(file.path().string(), data, file.shape(data).size());
+  ScanDescription description;
+  description.format = "NeXus";
+  return make_hdf5_reader(open, data, roles, std::move(description), options);
+}
+
+}  // namespace mesoglass::scan
