@@ -1,0 +1,39 @@
+// What mg-catalog does, callable by tests and by the ensemble.
+#pragma once
+
+#include "catalog/glass_recipe.hpp"
+#include "core/option_table.hpp"
+#include "core/program.hpp"
+
+namespace mesoglass::catalog {
+
+// Declares the options that describe a glass and its grid (not the output): the table of mg-catalog's configuration
+// files, such as inputs/paper/x0.cfg.
+void add_catalog_options(OptionTable& table);
+
+// A glass asked for.
+struct CatalogRequest {
+  VoxelGrid grid;
+  GlassRecipe recipe;
+  std::uint64_t seed = 1;
+};
+
+// From options of add_catalog_options(). Reads the file of --from, if given. Throws InputError on every rank.
+// Collective.
+[[nodiscard]] CatalogRequest catalog_request(const Communicator& communicator, const Options& options);
+
+// Bytes a rank while building and holding the catalog, and of catalog.h5 at most.
+struct CatalogCost {
+  double domains = 0.0;
+  double memory_per_rank_bytes = 0.0;
+  double output_bytes = 0.0;
+};
+[[nodiscard]] CatalogCost estimate_cost(const CatalogRequest& request, int ranks);
+
+[[nodiscard]] ProgramInformation catalog_program_information();
+// mg-catalog's own options: the glass and the output.
+[[nodiscard]] OptionTable catalog_program_options();
+// The body of mg-catalog. Collective.
+void run_catalog_program(Run& run);
+
+}  // namespace mesoglass::catalog
