@@ -226,6 +226,8 @@ Options OptionTable::parse(const std::vector<std::string>& arguments,
           joined.push_back(word + "=" + arguments[++i]);
           continue;
         }
+        joined.push_back(word + "=true");  // or Boost would take the next word for the flag's value
+        continue;
       }
       joined.push_back(word);
     }

@@ -47,7 +47,7 @@ void body(Run& run) {
   if (how == "petsc") {
     PetscVector vector;
     check_petsc(VecCreate(PETSC_COMM_WORLD, vector.put()), "VecCreate");
-    check_petsc(VecSetSizes(vector.get(), PETSC_DECIDE, -5), "VecSetSizes");
+    check_petsc(VecSetType(vector.get(), "granite"), "VecSetType");
   }
   if (how == "inside-hdf5") {
     AtomicOutput output(communicator, "probe.h5", run.if_exists());
