@@ -2,7 +2,6 @@
 
 import matplotlib.colors
 import matplotlib.patches
-import matplotlib.ticker
 import numpy
 
 from . import style
@@ -36,8 +35,6 @@ def mean_patterns(measurements, palette):
         panel.set_title(f"{item.label}\naxis ratio {found['ellipse_axis_ratio']:.4f}", color=palette.colour(item.label))
         panel.set_xlabel("k$_x$ (nm$^{-1}$)")
         panel.set_ylabel("k$_y$ (nm$^{-1}$)")
-        panel.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
-        panel.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
         bar = figure.colorbar(image, ax=panel, orientation="horizontal", shrink=0.9, pad=0.02)
         bar.set_label("Intensity (detector units)")
     numbers = "; ".join(
@@ -91,8 +88,8 @@ def example_maps(measurements, palette):
     if not shown:
         return None
     columns = max(len(item.example_maps) for item in shown)
-    figure, axes = style.pyplot.subplots(len(shown), columns, squeeze=False,
-                                         figsize=(1.8 * columns + 0.7, 1.95 * len(shown) + 0.2))
+    figure, axes = style.pyplot.subplots(len(shown), columns, squeeze=False, sharey="row",
+                                         figsize=(1.6 * columns + 0.8, 1.75 * len(shown) + 0.3))
     for row, item in zip(axes, shown):
         step = item.calibration["scan_step_nm"]
         low, high = style.finite_range([example.image for example in item.example_maps], 1.0, 99.7)
@@ -101,13 +98,13 @@ def example_maps(measurements, palette):
             image = panel.imshow(example.image, vmin=low, vmax=high, origin="lower",
                                  extent=[0, width * step, 0, height * step])
             style.map_axes(panel)
-            panel.set_title(f"k = {example.k:.2f} nm$^{{-1}}$, φ = {numpy.degrees(example.phi):.0f}°", fontsize=8)
+            panel.set_title(f"k = {example.k:.2f} nm$^{{-1}}$\nφ = {numpy.degrees(example.phi):.0f}°", fontsize=8.5)
             if item is shown[-1]:
                 panel.set_xlabel("x (nm)")
         for unused in row[len(item.example_maps):]:
             unused.remove()
         row[0].set_ylabel(f"{item.label}\ny (nm)", color=palette.colour(item.label))
-        figure.colorbar(image, ax=list(row[:len(item.example_maps)]), label="Electrons", shrink=0.9)
+        figure.colorbar(image, ax=list(row[:len(item.example_maps)]), label="Electrons", shrink=0.8, aspect=14)
     return Figure("mro-maps", SECTION, "Example MRO maps",
                   "Dark-field maps: the intensity scattered to one point (k, φ) of the pattern, over the scan. Each bright "
                   "speckle is a domain of medium-range order that happens to meet its Bragg condition there. One colour "

@@ -36,12 +36,17 @@ def p_value(value):
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def table(head, rows, caption):
-    """A table whose cells are escaped here; numbers are right-aligned by the style sheet."""
-    cells = "".join(f"<th scope=\"col\">{_escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return (f"<div class=\"table\"><table><caption>{caption}</caption><thead><tr>{cells}</tr></thead>\n"
-            f"<tbody>\n{body}</tbody></table></div>\n")
+def table(head, rows, note):
+    """A table with a note below; columns of words are left-aligned, those of numbers right-aligned."""
+    words = [all(row[i][:1].isalpha() for row in rows) and bool(rows) for i in range(len(head))]
+
+    def cell(tag, i, text):
+        return f"<{tag}{' class=words' if words[i] else ''}>{_escape(text)}</{tag.split()[0]}>"
+
+    top = "".join(cell('th scope="col"', i, text) for i, text in enumerate(head))
+    body = "".join("<tr>" + "".join(cell("td", i, text) for i, text in enumerate(row)) + "</tr>\n" for row in rows)
+    return (f"<div class=\"table\"><table><thead><tr>{top}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+            f"<p class=\"note\">{note}</p>\n")
 
 
 def truth_section(rows, sequences):

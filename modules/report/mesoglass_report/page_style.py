@@ -25,15 +25,16 @@ figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; padd
   border: 1px solid var(--line); border-radius: 6px; }
 figcaption { margin: 0.6rem auto 0; max-width: 48rem; font-size: 0.94rem; color: var(--soft); }
 .files { white-space: nowrap; font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: 0.8rem; }
-.table { overflow-x: auto; margin: 1rem 0 1.8rem; }
-table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-caption { caption-side: bottom; text-align: left; color: var(--soft); padding-top: 0.6rem; max-width: 48rem; }
-th, td { padding: 0.35rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
+.table { overflow-x: auto; margin: 1rem 0 0.5rem; }
+table { border-collapse: collapse; font-size: 0.86rem; font-variant-numeric: tabular-nums; }
+.note { margin: 0 0 1.8rem; max-width: 48rem; font-size: 0.94rem; color: var(--soft); }
+th, td { padding: 0.35rem 0.6rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
+td { white-space: nowrap; }
+.words { text-align: left; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; }
 details { margin: 0.3rem 0; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
-table.provenance th, table.provenance td { text-align: left; }
+table.provenance th, table.provenance td { text-align: left; white-space: normal; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 0.82rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; }
 footer { margin-top: 3rem; padding-top: 0.8rem; border-top: 1px solid var(--line); color: var(--soft); font-size: 0.88rem; }
 @media print { body { max-width: none; } figure, table { break-inside: avoid; } details { display: none; } }

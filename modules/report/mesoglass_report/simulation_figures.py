@@ -1,7 +1,6 @@
 """Figures of the catalog, the deformation runs and the ensemble."""
 
 import matplotlib.colors
-import matplotlib.lines
 import matplotlib.patches
 import numpy
 
@@ -17,11 +16,20 @@ def _extent(grid, voxel_size_nm):
     return [0, grid[0] * voxel_size_nm[0], 0, grid[1] * voxel_size_nm[1]]
 
 
+def _type_colours(catalogs, palette):
+    # A type that is a glass's only one takes that glass's colour, so that a mixture shows what it is mixed from.
+    colours = {item.type_names[1]: palette.colour(item.label) for item in catalogs if len(item.type_names) == 2}
+    free = [colour for colour in style.GLASS_COLOURS if colour not in colours.values()]
+    for name in dict.fromkeys(name for item in catalogs for name in item.type_names[1:]):
+        if name not in colours:
+            colours[name] = free[len(colours) % len(free)] if free else "black"
+    return colours
+
+
 def catalog_maps(catalogs, palette):
     """Where the MRO domains lie, coloured by STZ type."""
     figure, axes = style.panels(len(catalogs), 3, 2.4, 2.7)
-    names = list(dict.fromkeys(name for item in catalogs for name in item.type_names[1:]))
-    colours = {name: style.STZ_TYPE_COLOURS[i % len(style.STZ_TYPE_COLOURS)] for i, name in enumerate(names)}
+    colours = _type_colours(catalogs, palette)
     for panel, item in zip(axes, catalogs):
         table = [style.MATRIX_COLOUR, *(colours[name] for name in item.type_names[1:])]
         panel.imshow(item.type_slice, cmap=matplotlib.colors.ListedColormap(table), vmin=-0.5, vmax=len(table) - 0.5,
@@ -32,7 +40,7 @@ def catalog_maps(catalogs, palette):
         panel.set_xlabel("x (nm)")
         panel.set_ylabel("y (nm)")
     handles = [matplotlib.patches.Patch(color=style.MATRIX_COLOUR, label="glassy matrix")]
-    handles += [matplotlib.patches.Patch(color=colours[name], label=name) for name in names]
+    handles += [matplotlib.patches.Patch(color=colours[name], label=name) for name in colours]
     # Below the panels; saving with a tight box keeps it on the page.
     figure.legend(handles=handles, loc="upper center", ncol=min(4, len(handles)), bbox_to_anchor=(0.5, 0.0))
     rows = "; ".join(
@@ -137,7 +145,7 @@ def strain_maps(deformations, palette):
                                  extent=extent)
             cluster = numpy.where(shot.largest_cfv, 1.0, numpy.nan)
             panel.imshow(cluster, cmap=matplotlib.colors.ListedColormap([style.LARGEST_CFV_COLOUR]), origin="lower",
-                         extent=extent, alpha=0.85)
+                         extent=extent, alpha=0.9)
             style.map_axes(panel)
             heading = f"{100 * shot.strain:.2f} % strain"
             panel.set_title(f"{item.label}\n{heading}" if row == 0 else heading,

@@ -7,13 +7,13 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as pyplot  # noqa: E402  (the backend must be chosen first)
 import matplotlib.colors  # noqa: E402
+import matplotlib.ticker  # noqa: E402
 import numpy  # noqa: E402
 
 # Okabe and Ito (2008), in the order in which the lightness of neighbours differs most.
 GLASS_COLOURS = ("#D55E00", "#009E73", "#0072B2", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 MATRIX_COLOUR = "#E9E9E4"
-STZ_TYPE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
 LARGEST_CFV_COLOUR = "#56B4E9"
 SINGLE_COLUMN_INCH = 3.5
 DOUBLE_COLUMN_INCH = 7.2
@@ -64,8 +64,10 @@ def panels(count, columns, panel_width, panel_height, **settings):
 
 
 def map_axes(axes):
-    """An image's axes: all four sides drawn, equal scale."""
+    """An image's axes: all four sides drawn, equal scale, few round ticks."""
     axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(matplotlib.ticker.MaxNLocator(4, steps=(1, 2, 5, 10)))
     for spine in axes.spines.values():
         spine.set_visible(True)
 
