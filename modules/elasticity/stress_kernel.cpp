@@ -1,0 +1,217 @@
+#include "elasticity/stress_kernel.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <complex>
+
+#include "core/communicator.hpp"
+#include "core/fft.hpp"
+#include "elasticity/discrete_green_operator.hpp"
+#include "elasticity/slab_transform.hpp"
+
+// One binary that uses the wider registers where the processor has them. No contraction, so the bits are the same.
+#if defined(__x86_64__)
+#define MESOGLASS_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define MESOGLASS_VECTOR_CLONES
+#endif
+
+namespace mesoglass::elasticity {
+
+namespace {
+
+constexpr std::int64_t wrapped(std::int64_t offset, std::int64_t count) noexcept {
+  const std::int64_t remainder = offset % count;
+  return remainder < 0 ? remainder + count : remainder;
+}
+
+// stress[a][i] += sum over b of coefficient[a][b] * table[pair(a, b)][i].
+template <int Count>
+[[gnu::always_inline]] inline void add_rows(const double* __restrict table, std::size_t table_stride,
+                                            const double* __restrict coefficient, double* __restrict stress,
+                                            std::size_t stress_stride, std::size_t length) noexcept {
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < length; ++i) {
+    double sum[Count] = {};
+    int row = 0;
+    for (int a = 0; a < Count; ++a) {
+      for (int b = a; b < Count; ++b, ++row) {
+        const double kernel = table[static_cast<std::size_t>(row) * table_stride + i];
+        sum[a] += coefficient[a * Count + b] * kernel;
+        if (b != a) sum[b] += coefficient[b * Count + a] * kernel;
+      }
+    }
+    for (int a = 0; a < Count; ++a) stress[static_cast<std::size_t>(a) * stress_stride + i] += sum[a];
+  }
+}
+
+MESOGLASS_VECTOR_CLONES void add_two_rows(const double* table, std::size_t table_stride, const double* coefficient,
+                                          double* stress, std::size_t stress_stride, std::size_t length) {
+  add_rows<2>(table, table_stride, coefficient, stress, stress_stride, length);
+}
+MESOGLASS_VECTOR_CLONES void add_three_rows(const double* table, std::size_t table_stride, const double* coefficient,
+                                            double* stress, std::size_t stress_stride, std::size_t length) {
+  add_rows<3>(table, table_stride, coefficient, stress, stress_stride, length);
+}
+MESOGLASS_VECTOR_CLONES void add_five_rows(const double* table, std::size_t table_stride, const double* coefficient,
+                                           double* stress, std::size_t stress_stride, std::size_t length) {
+  add_rows<5>(table, table_stride, coefficient, stress, stress_stride, length);
+}
+MESOGLASS_VECTOR_CLONES void add_six_rows(const double* table, std::size_t table_stride, const double* coefficient,
+                                          double* stress, std::size_t stress_stride, std::size_t length) {
+  add_rows<6>(table, table_stride, coefficient, stress, stress_stride, length);
+}
+
+}  // namespace
+
+StressKernel::StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli, BasisKind kind, KernelMean mean)
+    : grid_(grid),
+      basis_(kind, moduli.dimensions),
+      half_y_(grid.ny / 2 + 1),
+      pairs_(basis_.count() * (basis_.count() + 1) / 2) {
+  const DiscreteGreenOperator green(grid, moduli);
+  const std::int64_t half_z = grid.nz / 2 + 1;
+  table_.resize(static_cast<std::size_t>(half_z * half_y_ * pairs_ * grid.nx));
+
+  const Communicator alone = Communicator::self();
+  SlabTransform transform(alone, grid);
+  const int count = basis_.count();
+  std::vector<ComplexBuffer> spectra(static_cast<std::size_t>(count));
+  RealBuffer field(static_cast<std::size_t>(grid.voxel_count()));
+  for (int b = 0; b < count; ++b) {
+    for (int a = b; a < count; ++a) spectra[static_cast<std::size_t>(a)].resize(transform.spectrum_size());
+    ComplexTensor unit;
+    for (std::size_t c = 0; c < tensor_components; ++c) unit[c] = basis_.tensor(b)[c];
+    transform.for_each_frequency([&](std::size_t index, std::int64_t x, std::int64_t y, std::int64_t z) {
+      const bool zero = x == 0 && y == 0 && z == 0;
+      const ComplexTensor stress =
+          zero && mean == KernelMean::zero_stress ? ComplexTensor{} : green.stress(x, y, z, unit);
+      for (int a = b; a < count; ++a) {
+        double value = 0.0;
+        for (std::size_t c = 0; c < tensor_components; ++c) value += basis_.projection(a)[c] * stress[c].real();
+        spectra[static_cast<std::size_t>(a)][index] = value;
+      }
+    });
+    for (int a = b; a < count; ++a) {
+      auto& spectrum = spectra[static_cast<std::size_t>(a)];
+      transform.backward(spectrum, field);
+      for (std::int64_t dz = 0; dz < half_z; ++dz) {
+        for (std::int64_t dy = 0; dy < half_y_; ++dy) {
+          const std::size_t to = row_offset(dy, dz) + pair(a, b) * static_cast<std::size_t>(grid.nx);
+          std::copy_n(field.begin() + grid.index(0, dy, dz), grid.nx, table_.begin() + static_cast<std::ptrdiff_t>(to));
+        }
+      }
+      spectrum = ComplexBuffer();
+    }
+  }
+}
+
+std::size_t StressKernel::row_offset(std::int64_t dy, std::int64_t dz) const noexcept {
+  return static_cast<std::size_t>((dz * half_y_ + dy) * pairs_ * grid_.nx);
+}
+
+std::size_t StressKernel::pair(int a, int b) const noexcept {
+  const int low = std::min(a, b);
+  const int high = std::max(a, b);
+  return static_cast<std::size_t>(low * count() - low * (low - 1) / 2 + high - low);
+}
+
+double StressKernel::value(int a, int b, std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept {
+  std::int64_t y = wrapped(dy, grid_.ny);
+  std::int64_t z = wrapped(dz, grid_.nz);
+  int sign = 1;
+  if (2 * y > grid_.ny) {
+    y = grid_.ny - y;
+    sign *= basis_.mirror_sign(a, 1) * basis_.mirror_sign(b, 1);
+  }
+  if (2 * z > grid_.nz) {
+    z = grid_.nz - z;
+    sign *= basis_.mirror_sign(a, 2) * basis_.mirror_sign(b, 2);
+  }
+  const std::size_t x = static_cast<std::size_t>(wrapped(dx, grid_.nx));
+  return sign * table_[row_offset(y, z) + pair(a, b) * static_cast<std::size_t>(grid_.nx) + x];
+}
+
+double StressKernel::norm(std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept {
+  double sum = 0.0;
+  for (int a = 0; a < count(); ++a) {
+    for (int b = 0; b < count(); ++b) {
+      const double k = value(a, b, dx, dy, dz);
+      sum += k * k;
+    }
+  }
+  return std::sqrt(sum);
+}
+
+double StressKernel::self_response(std::span<const double> strain) const noexcept {
+  double sum = 0.0;
+  for (int a = 0; a < count(); ++a) {
+    for (int b = 0; b < count(); ++b) {
+      sum += strain[static_cast<std::size_t>(a)] * value(a, b, 0, 0, 0) * strain[static_cast<std::size_t>(b)];
+    }
+  }
+  return sum;
+}
+
+void StressKernel::superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin,
+                                 std::int64_t x_count, std::int64_t y, std::int64_t z, double* stress,
+                                 std::size_t stride) const noexcept {
+  const auto [source_x, source_y, source_z] = grid_.coordinates(source);
+  std::int64_t dy = wrapped(y - source_y, grid_.ny);
+  std::int64_t dz = wrapped(z - source_z, grid_.nz);
+  const bool mirror_y = 2 * dy > grid_.ny;
+  const bool mirror_z = 2 * dz > grid_.nz;
+  if (mirror_y) dy = grid_.ny - dy;
+  if (mirror_z) dz = grid_.nz - dz;
+
+  std::array<int, tensor_components> sign{};
+  std::array<double, tensor_components * tensor_components> coefficient{};
+  const int rows = count();
+  for (int a = 0; a < rows; ++a) {
+    sign[static_cast<std::size_t>(a)] =
+        (mirror_y ? basis_.mirror_sign(a, 1) : 1) * (mirror_z ? basis_.mirror_sign(a, 2) : 1);
+  }
+  for (std::size_t a = 0; a < static_cast<std::size_t>(rows); ++a) {
+    for (std::size_t b = 0; b < static_cast<std::size_t>(rows); ++b) {
+      coefficient[a * static_cast<std::size_t>(rows) + b] = sign[a] * sign[b] * strain[b];
+    }
+  }
+
+  const double* row = table_.data() + row_offset(dy, dz);
+  const auto table_stride = static_cast<std::size_t>(grid_.nx);
+  const auto add = [&](std::int64_t table_begin, std::int64_t length, double* out) {
+    const double* table = row + table_begin;
+    const auto n = static_cast<std::size_t>(length);
+    switch (rows) {
+      case 2:
+        return add_two_rows(table, table_stride, coefficient.data(), out, stride, n);
+      case 3:
+        return add_three_rows(table, table_stride, coefficient.data(), out, stride, n);
+      case 5:
+        return add_five_rows(table, table_stride, coefficient.data(), out, stride, n);
+      default:
+        return add_six_rows(table, table_stride, coefficient.data(), out, stride, n);
+    }
+  };
+  const std::int64_t begin = wrapped(x_begin - source_x, grid_.nx);
+  const std::int64_t first = std::min(x_count, grid_.nx - begin);
+  add(begin, first, stress);
+  if (x_count > first) add(0, x_count - first, stress + first);
+}
+
+void StressKernel::superpose(std::int64_t source, std::span<const double> strain, Range slabs,
+                             std::span<double> stress) const noexcept {
+  const std::int64_t slab_voxels = grid_.voxels_per_slab();
+  const std::int64_t rows_per_slab = slab_voxels / grid_.nx;
+  const auto stride = static_cast<std::size_t>(slabs.size() * slab_voxels);
+  const bool solid = grid_.dimensions() == 3;
+  double* out = stress.data();
+  for (std::int64_t slab = slabs.begin; slab < slabs.end; ++slab) {
+    for (std::int64_t row = 0; row < rows_per_slab; ++row, out += grid_.nx) {
+      superpose_row(source, strain, 0, grid_.nx, solid ? row : slab, solid ? slab : 0, out, stride);
+    }
+  }
+}
+
+}  // namespace mesoglass::elasticity

@@ -1,0 +1,64 @@
+// Real-space kernel of a homogeneous periodic body: the stress everywhere of one voxel's eigenstrain, added to a stress
+// field without any transform.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/distribution.hpp"
+#include "core/voxel_grid.hpp"
+#include "elasticity/isotropic_moduli.hpp"
+#include "elasticity/tensor_basis.hpp"
+
+namespace mesoglass::elasticity {
+
+// What is held fixed on average while one voxel transforms; the two kernels differ by the constant C / N (N voxels).
+//   zero_strain  the cell keeps its shape: the mean stress changes by -C : e / N. sum_r K(r) = -C.
+//   zero_stress  the cell strains freely: the mean strain changes by e / N. sum_r K(r) = 0.
+enum class KernelMean { zero_strain, zero_stress };
+
+// K_ab(r), GPa: row a of the mean stress of the element at r due to a unit strain in row b of the element at 0, rows as
+// the orthonormal basis says. K_ab(r) = K_ba(r) = K_ab(-r). Exactly the same numbers as PeriodicSolver, to round-off.
+// Mirror symmetry keeps only y and z offsets up to half the cell: memory is count (count + 1) / 2 * 8 B * voxels / 2 in
+// two dimensions, / 4 in three (63 MB for 128^3 with five rows), on every rank.
+class StressKernel {
+ public:
+  // `kind` is deviatoric or full. Computed by one transform a pair of rows, on every rank alone; not collective.
+  StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli, BasisKind kind, KernelMean mean);
+
+  [[nodiscard]] const VoxelGrid& grid() const noexcept { return grid_; }
+  [[nodiscard]] const TensorBasis& basis() const noexcept { return basis_; }
+  // Rows of a strain or stress: 2 or 5 (deviatoric), 3 or 6 (full).
+  [[nodiscard]] int count() const noexcept { return basis_.count(); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return table_.size() * sizeof(double); }
+
+  // K_ab at an offset in voxels (any integers; taken periodically).
+  [[nodiscard]] double value(int a, int b, std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept;
+  // Frobenius norm of K at an offset: no unit strain there raises the stress here by more.
+  [[nodiscard]] double norm(std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept;
+  // e : K(0) : e for the rows `strain` (GPa): the stress that a transformation does work against in its own voxel.
+  [[nodiscard]] double self_response(std::span<const double> strain) const noexcept;
+
+  // Adds the stress of the strain rows `strain` (count() values) put into voxel `source` (index in the grid) to the
+  // voxels x_begin <= x < x_begin + x_count of row (y, z): row a of the i-th goes to stress[a * stride + i]. The inner
+  // loop over x is vectorised and reads the table once, in order. Not collective.
+  void superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin, std::int64_t x_count,
+                     std::int64_t y, std::int64_t z, double* stress, std::size_t stride) const noexcept;
+
+  // The same for all voxels of these slabs (grid.slabs_of a rank); stress[a * own voxels + own voxel].
+  void superpose(std::int64_t source, std::span<const double> strain, Range slabs, std::span<double> stress) const noexcept;
+
+ private:
+  [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;
+  [[nodiscard]] std::size_t pair(int a, int b) const noexcept;
+
+  VoxelGrid grid_;
+  TensorBasis basis_;
+  std::int64_t half_y_;  // stored y offsets, 0 to ny / 2
+  int pairs_;
+  std::vector<double> table_;  // [dz][dy][pair][dx]
+};
+
+}  // namespace mesoglass::elasticity
