@@ -256,13 +256,7 @@ void run_catalog_program(Run& run) {
            bytes_text(cost.memory_per_rank_bytes), bytes_text(cost.output_bytes));
   if (run.dry_run()) {
     // The sizes are judged when they are drawn, which is cheap beside packing them.
-    collectively(communicator, [&] {
-      for (std::size_t kind = 0; kind < request.recipe.mro.size(); ++kind) {
-        const auto& population = request.recipe.mro[kind];
-        (void)draw_domains(request.grid, population.sizes, population.volume_fraction, request.seed,
-                           static_cast<std::uint8_t>(kind));
-      }
-    });
+    collectively(communicator, [&] { (void)draw_all_domains(request.grid, request.recipe, request.seed); });
     return;
   }
 

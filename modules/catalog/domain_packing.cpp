@@ -183,7 +183,7 @@ double domain_volume_voxels(const VoxelGrid& grid, double diameter_nm) noexcept 
   return std::max(1.0, voxels);
 }
 
-std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& sizes, double fraction,
+std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& sizes, double target_voxels,
                                      std::uint64_t seed, std::uint8_t population) {
   const double box = smallest_edge_nm(grid);
   if (!(std::isfinite(sizes.mean_nm) && sizes.mean_nm >= 0.0) || !(sizes.spread_nm >= 0.0) ||
@@ -203,7 +203,7 @@ std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& s
   }
   const bool single_voxels = sizes.mean_nm == 0.0;
   std::vector<DomainDraw> draws;
-  double remaining = std::round(fraction * static_cast<double>(grid.voxel_count()));
+  double remaining = target_voxels;
   double carry = 0.0;
   const double half_mean = 0.5 * domain_volume_voxels(grid, sizes.mean_nm);
   // Draws that would overshoot are skipped, until what is missing is less than half a mean domain.

@@ -28,11 +28,11 @@ struct DomainDraw {
 // Volume of a domain of the given diameter in voxels (disc in 2-D, sphere in 3-D), at least 1. Pure.
 [[nodiscard]] double domain_volume_voxels(const VoxelGrid& grid, double diameter_nm) noexcept;
 
-// Domains of one population whose voxels sum to `fraction` of the grid, to within half a mean domain (half a voxel
-// where a domain is a single voxel). Rounding to whole voxels is carried from one domain to the next. A pure function of
-// (grid, sizes, fraction, seed, population). Throws InputError where the sizes are impossible on this grid.
-[[nodiscard]] std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& sizes, double fraction,
-                                                   std::uint64_t seed, std::uint8_t population);
+// Domains of one population whose voxels sum to `target_voxels` within half a mean domain (half a voxel where a domain
+// is a single voxel). Rounding to whole voxels is carried from one domain to the next. A pure function of its arguments.
+// Throws InputError where the sizes are impossible on this grid.
+[[nodiscard]] std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& sizes,
+                                                   double target_voxels, std::uint64_t seed, std::uint8_t population);
 
 // Receives a placed domain: its row, its centre (nm) and its voxels' indices.
 using DomainSink =

@@ -46,19 +46,6 @@ double total_fraction(const GlassRecipe& recipe) {
   return total;
 }
 
-std::vector<DomainDraw> all_draws(const VoxelGrid& grid, const GlassRecipe& recipe, std::uint64_t seed) {
-  if (recipe.mixing == Mixing::by_voxel && !recipe.mro.empty()) {
-    return draw_domains(grid, recipe.mro.front().sizes, total_fraction(recipe), seed, 0);
-  }
-  std::vector<DomainDraw> draws;
-  for (std::size_t kind = 0; kind < recipe.mro.size(); ++kind) {
-    const auto own = draw_domains(grid, recipe.mro[kind].sizes, recipe.mro[kind].volume_fraction, seed,
-                                  static_cast<std::uint8_t>(kind));
-    draws.insert(draws.end(), own.begin(), own.end());
-  }
-  return draws;
-}
-
 MroPopulation population(const ParameterSet& set, const char* name, int modes, double amplitude, double softening,
                          double fraction, const DomainSizes& sizes) {
   MroPopulation result;
@@ -76,6 +63,26 @@ MroPopulation population(const ParameterSet& set, const char* name, int modes, d
 }
 
 }  // namespace
+
+std::vector<DomainDraw> draw_all_domains(const VoxelGrid& grid, const GlassRecipe& recipe, std::uint64_t seed) {
+  const auto voxels = static_cast<double>(grid.voxel_count());
+  std::vector<DomainDraw> draws;
+  if (recipe.mixing == Mixing::by_voxel && !recipe.mro.empty()) {
+    draws = draw_domains(grid, recipe.mro.front().sizes, total_fraction(recipe) * voxels, seed, 0);
+  } else {
+    double missing = 0.0;  // what a population is short of (or has too much) is made up by the next
+    for (std::size_t kind = 0; kind < recipe.mro.size(); ++kind) {
+      missing += recipe.mro[kind].volume_fraction * voxels;
+      const auto own = draw_domains(grid, recipe.mro[kind].sizes, missing, seed, static_cast<std::uint8_t>(kind));
+      for (const auto& draw : own) missing -= draw.voxels;
+      draws.insert(draws.end(), own.begin(), own.end());
+    }
+  }
+  // Large domains first: small ones still find room between them.
+  std::stable_sort(draws.begin(), draws.end(),
+                   [](const DomainDraw& a, const DomainDraw& b) { return a.voxels > b.voxels; });
+  return draws;
+}
 
 ParameterSet parameter_set(const std::string& name) {
   ParameterSet set;
@@ -177,10 +184,7 @@ Catalog build_catalog(const Communicator& communicator, const VoxelGrid& grid, c
   catalog.voxel_type.assign(static_cast<std::size_t>(own.size()), 0);
   catalog.voxel_domain.assign(static_cast<std::size_t>(own.size()), -1);
 
-  auto draws = all_draws(grid, recipe, seed);
-  // Large domains first: small ones still find room between them.
-  std::stable_sort(draws.begin(), draws.end(),
-                   [](const DomainDraw& a, const DomainDraw& b) { return a.voxels > b.voxels; });
+  const auto draws = draw_all_domains(grid, recipe, seed);
   const double total = total_fraction(recipe);
   const bool by_voxel = recipe.mixing == Mixing::by_voxel && recipe.mro.size() > 1;
   catalog.domains.reserve(draws.size());

@@ -59,6 +59,11 @@ struct GlassRecipe {
 // twice, kinds mixed by voxel with different sizes).
 void validate_recipe(const GlassRecipe& recipe, int dimensions);
 
+// The domains of all populations, largest first: their voxels sum to the recipe's MRO fraction within half a mean domain
+// (of the last population). Throws InputError where sizes do not fit the grid. Pure.
+[[nodiscard]] std::vector<DomainDraw> draw_all_domains(const VoxelGrid& grid, const GlassRecipe& recipe,
+                                                       std::uint64_t seed);
+
 // Builds the voxel map: draws and packs the domains, turns each at random. A pure function of (grid, recipe, seed): the
 // same catalog on any number of ranks; every rank does all of the packing (one bit a voxel) and keeps its own voxels.
 // Throws InputError on every rank. No communication; call it on all ranks.
