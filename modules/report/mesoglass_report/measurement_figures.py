@@ -1,5 +1,7 @@
 """Figures of what was measured from the diffraction patterns."""
 
+import html
+
 import matplotlib.colors
 import matplotlib.patches
 import numpy
@@ -21,7 +23,7 @@ def mean_patterns(measurements, palette):
         x, y = found["centre_x_px"], found["centre_y_px"]
         pattern = numpy.where(item.mean_pattern > 0, item.mean_pattern, numpy.nan)
         low, high = style.finite_range([pattern], 1.0, 99.9)
-        image = panel.imshow(pattern, norm=matplotlib.colors.LogNorm(low, high), origin="lower",
+        image = panel.imshow(pattern, norm=matplotlib.colors.LogNorm(low or 0.1, high), origin="lower",
                              extent=[(-0.5 - x) * scale, (width - 0.5 - x) * scale,
                                      (-0.5 - y) * scale, (height - 0.5 - y) * scale])
         root = numpy.sqrt(found["ellipse_axis_ratio"])
@@ -32,13 +34,13 @@ def mean_patterns(measurements, palette):
         panel.plot(0.0, 0.0, marker="+", color="white", markersize=9, markeredgewidth=1.8)
         panel.plot(0.0, 0.0, marker="+", color="black", markersize=9, markeredgewidth=0.8)
         style.map_axes(panel)
-        panel.set_title(f"{item.label}\naxis ratio {found['ellipse_axis_ratio']:.4f}", color=palette.colour(item.label))
+        panel.set_title(f"{palette.name(item.label)}\naxis ratio {found['ellipse_axis_ratio']:.4f}", color=palette.colour(item.label))
         panel.set_xlabel("k$_x$ (nm$^{-1}$)")
         panel.set_ylabel("k$_y$ (nm$^{-1}$)")
         bar = figure.colorbar(image, ax=panel, orientation="horizontal", shrink=0.9, pad=0.02)
         bar.set_label("Intensity (detector units)")
     numbers = "; ".join(
-        f"{item.label}: centre ({item.calibration['centre_x_px']:.2f}, {item.calibration['centre_y_px']:.2f}) px, ring "
+        f"{html.escape(item.label)}: centre ({item.calibration['centre_x_px']:.2f}, {item.calibration['centre_y_px']:.2f}) px, ring "
         f"{item.calibration['ring_radius_px']:.2f} px, axis ratio {item.calibration['ellipse_axis_ratio']:.4f} at "
         f"{numpy.degrees(item.calibration['ellipse_angle_rad']):.0f}°" for item in measurements)
     return Figure("mean-pattern", SECTION, "Mean diffraction pattern",
@@ -58,7 +60,7 @@ def thickness(measurements, palette):
         image = panel.imshow(item.transmittance, vmin=low, vmax=high, cmap="cividis", origin="lower",
                              extent=[0, width * step, 0, height * step])
         style.map_axes(panel)
-        panel.set_title(item.label, color=palette.colour(item.label))
+        panel.set_title(palette.name(item.label), color=palette.colour(item.label))
         panel.set_xlabel("x (nm)")
         panel.set_ylabel("y (nm)")
         histogram = item.transmittance_histogram
@@ -73,7 +75,7 @@ def thickness(measurements, palette):
             panel.set_xlim(occupied.min() - margin, occupied.max() + margin)
         panel.set_ylim(bottom=0)
     figure.colorbar(image, ax=axes[:len(measurements)], label="Transmittance T", shrink=0.9)
-    kept = "; ".join(f"{item.label}: {item.calibration['kept_patterns']:.0f} of "
+    kept = "; ".join(f"{html.escape(item.label)}: {item.calibration['kept_patterns']:.0f} of "
                      f"{item.calibration['total_patterns']:.0f} patterns kept" for item in measurements)
     return Figure("thickness", SECTION, "Transmittance (thickness) map",
                   "Share of the electrons left in the undiffracted disc at each probe position, T = I<sub>disc</sub> / "
@@ -103,7 +105,7 @@ def example_maps(measurements, palette):
                 panel.set_xlabel("x (nm)")
         for unused in row[len(item.example_maps):]:
             unused.remove()
-        row[0].set_ylabel(f"{item.label}\ny (nm)", color=palette.colour(item.label))
+        row[0].set_ylabel(f"{palette.name(item.label)}\ny (nm)", color=palette.colour(item.label))
         figure.colorbar(image, ax=list(row[:len(item.example_maps)]), label="Electrons", shrink=0.8, aspect=14)
     return Figure("mro-maps", SECTION, "Example MRO maps",
                   "Dark-field maps: the intensity scattered to one point (k, φ) of the pattern, over the scan. Each bright "
@@ -115,7 +117,7 @@ def _curves(measurements, truths, palette, name, title, quantity, label, planted
     figure, axes = style.pyplot.subplots(figsize=(style.DOUBLE_COLUMN_INCH * 0.8, 3.3))
     for item in measurements:
         curve, colour = getattr(item, quantity), palette.colour(item.label)
-        axes.plot(curve.k, curve.value, color=colour, label=item.label)
+        axes.plot(curve.k, curve.value, color=colour, label=palette.name(item.label))
         axes.fill_between(curve.k, curve.value - curve.error, curve.value + curve.error, color=colour, alpha=0.22,
                           linewidth=0)
     marked = False
@@ -174,7 +176,7 @@ def power_maps(measurements, palette):
         # Noise removal leaves values about zero; on a logarithmic scale they stand at its floor.
         power = numpy.where(item.power[rows] > norm.vmin, item.power[rows], norm.vmin)
         image = panel.pcolormesh(item.power_k, item.power_n[rows], power, norm=norm, shading="nearest", rasterized=True)
-        panel.set_title(item.label, color=palette.colour(item.label))
+        panel.set_title(palette.name(item.label), color=palette.colour(item.label))
         panel.set_xlabel("k (nm$^{-1}$)")
         panel.set_yticks([n for n in item.power_n[rows] if n % 2 == 0])
         for spine in panel.spines.values():

@@ -4,12 +4,14 @@ import pathlib
 import platform
 import sys
 import time
+import warnings
 
 import h5py
 import numpy
 
 from . import measurement, output, simulation, truth_comparison
 from .errors import EXIT_FAILURE, EXIT_SUCCESS, InputError, ReportError
+from .isolated import read_isolated
 from .option_table import Option, OptionTable
 
 NAME = "mg-report"
@@ -66,7 +68,8 @@ class Inputs:
 
     def _read(self, reader, text, *settings):
         label, path = split_label(text)
-        item = reader(label or glass_in(path) or pathlib.Path(path).stem, path, *settings)
+        label = label or read_isolated(glass_in, "", path) or pathlib.Path(path).stem
+        item = read_isolated(reader, label, path, *settings)
         self.sources.append((item.label, path, item.provenance))
         return item
 
@@ -86,7 +89,7 @@ def split_label(text):
     return label, path
 
 
-def glass_in(path):
+def glass_in(_label, path):
     """The glass that a file names, or ''. Damage is left for the reader that checks the file in full."""
     try:
         with h5py.File(path, "r") as file:
@@ -157,6 +160,8 @@ def build(inputs, options, version, revision):
     from . import measurement_figures, page, simulation_figures, style
 
     palette = style.Palette(inputs.labels())
+    # A curve without any finite value is drawn as an empty one, which is no news for stderr.
+    warnings.simplefilter("ignore", RuntimeWarning)
     figures = (measurement_figures.all_figures(inputs.measurements, inputs.truths, palette)
                + simulation_figures.all_figures(inputs.catalogs, inputs.deformations, inputs.ensemble, palette))
     comparison = truth_comparison.compare(inputs.measurements, inputs.truths)

@@ -1,5 +1,7 @@
 """Figures of the catalog, the deformation runs and the ensemble."""
 
+import html
+
 import matplotlib.colors
 import matplotlib.patches
 import numpy
@@ -35,16 +37,16 @@ def catalog_maps(catalogs, palette):
         panel.imshow(item.type_slice, cmap=matplotlib.colors.ListedColormap(table), vmin=-0.5, vmax=len(table) - 0.5,
                      origin="lower", extent=_extent(item.grid, item.voxel_size_nm))
         style.map_axes(panel)
-        panel.set_title(f"{item.label}\n{100 * item.volume_fraction[1:].sum():.1f} % MRO",
+        panel.set_title(f"{palette.name(item.label)}\n{100 * item.volume_fraction[1:].sum():.1f} % MRO",
                         color=palette.colour(item.label))
         panel.set_xlabel("x (nm)")
         panel.set_ylabel("y (nm)")
     handles = [matplotlib.patches.Patch(color=style.MATRIX_COLOUR, label="glassy matrix")]
-    handles += [matplotlib.patches.Patch(color=colours[name], label=name) for name in colours]
+    handles += [matplotlib.patches.Patch(color=colours[name], label=palette.name(name)) for name in colours]
     # Below the panels; saving with a tight box keeps it on the page.
     figure.legend(handles=handles, loc="upper center", ncol=min(4, len(handles)), bbox_to_anchor=(0.5, 0.0))
     rows = "; ".join(
-        f"{item.label}: " + ", ".join(f"{name} {modes:.0f} modes, softening {softening:g}, "
+        f"{html.escape(item.label)}: " + ", ".join(f"{html.escape(name)} {modes:.0f} modes, softening {softening:g}, "
                                       f"{100 * fraction:.1f} % of the volume"
                                       for name, modes, softening, fraction in
                                       zip(item.type_names[1:], item.types["modes"][1:], item.types["softening"][1:],
@@ -65,7 +67,7 @@ def _run_figure(deformations, ensemble, palette, history_name, curve_name, y_lab
         for item in deformations:
             colour = palette.colour(item.label)
             strain = 100 * item.history["true_strain"]
-            panel.plot(strain, item.history[history_name], color=colour, label=item.label, linewidth=1.2)
+            panel.plot(strain, item.history[history_name], color=colour, label=palette.name(item.label), linewidth=1.2)
             mark(panel, item, colour)
         panel.set_title("Shown runs")
         panel.set_ylabel(y_label)
@@ -80,7 +82,7 @@ def _run_figure(deformations, ensemble, palette, history_name, curve_name, y_lab
             mean = ensemble.group_curves[f"{curve_name}_mean"][i]
             error = ensemble.group_curves[f"{curve_name}_standard_error"][i]
             panel.fill_between(strain, mean - error, mean + error, color=palette.colour(group), alpha=0.25, linewidth=0)
-            panel.plot(strain, mean, color=palette.colour(group), label=f"{group} ({ensemble.group_runs[i]:.0f} runs)",
+            panel.plot(strain, mean, color=palette.colour(group), label=f"{palette.name(group)} ({ensemble.group_runs[i]:.0f} runs)",
                        linewidth=1.8)
         panel.set_title("Ensemble")
         panel.set_xlabel("True strain (%)")
@@ -103,8 +105,8 @@ def stress_strain(deformations, ensemble, palette):
         panel.plot(100 * numpy.log1p(item.outcome["peak_strain"]), item.outcome["peak_stress_gpa"], color=colour,
                    marker=palette.marker(item.label), markersize=6, markeredgecolor="white")
     figure = _run_figure(deformations, ensemble, palette, "axial_stress", "stress", "Axial stress (GPa)", mark)
-    peaks = "; ".join(f"{item.label}: {item.outcome['peak_stress_gpa']:.2f} GPa at "
-                      f"{100 * item.outcome['peak_strain']:.2f} %" for item in deformations)
+    peaks = "; ".join(f"{html.escape(item.label)}: {item.outcome['peak_stress_gpa']:.2f} GPa at "
+                      f"{100 * numpy.log1p(item.outcome['peak_strain']):.2f} %" for item in deformations)
     caption = "Stress along the loading axis against true strain."
     if deformations:
         caption += f" Symbols mark the peak of the shown run ({peaks})."
@@ -148,7 +150,7 @@ def strain_maps(deformations, palette):
                          extent=extent, alpha=0.9)
             style.map_axes(panel)
             heading = f"{100 * shot.strain:.2f} % strain"
-            panel.set_title(f"{item.label}\n{heading}" if row == 0 else heading,
+            panel.set_title(f"{palette.name(item.label)}\n{heading}" if row == 0 else heading,
                             color=palette.colour(item.label) if row == 0 else "black")
             if row == len(item.snapshots) - 1:
                 panel.set_xlabel("x (nm)")
@@ -182,7 +184,7 @@ def threshold_strain(ensemble, palette):
             high = scale * ensemble.groups[f"{quantity}_interval_high"][i]
             panel.errorbar(i + 0.3, mean, yerr=[[max(0.0, mean - low)], [max(0.0, high - mean)]], color=colour,
                            marker=palette.marker(group), markersize=7, capsize=4, linewidth=1.4)
-        panel.set_xticks(range(len(ensemble.group_names)), ensemble.group_names)
+        panel.set_xticks(range(len(ensemble.group_names)), map(palette.name, ensemble.group_names))
         panel.set_xlim(-0.5, len(ensemble.group_names) - 0.3)
         panel.set_ylabel(label)
     return Figure("threshold-strain", ENSEMBLE_SECTION, "Threshold strain by glass",

@@ -39,6 +39,11 @@ class Palette:
     def colour(self, label):
         return GLASS_COLOURS[self.labels.index(label) % len(GLASS_COLOURS)]
 
+    @staticmethod
+    def name(label):
+        """A name as it is drawn: a dollar sign in it is a dollar sign, not the start of mathematics."""
+        return label.replace("$", r"\$")
+
     def marker(self, label):
         return GLASS_MARKERS[self.labels.index(label) % len(GLASS_MARKERS)]
 
