@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/option_table.hpp"
+#include "elasticity/isotropic_moduli.hpp"
 
 namespace mesoglass::deformation {
 
@@ -35,9 +36,6 @@ enum class FreeVolumeCriterion {
   dilatation,      // its plastic volume strain is at least `threshold`
 };
 
-// What the third direction of a two-dimensional grid does.
-enum class PlaneState { plane_strain, plane_stress, legacy_2d };
-
 // How the stochastic process is sampled; the process is the same.
 enum class EngineKind { direct };
 
@@ -51,6 +49,7 @@ struct KineticParameters {
   double softening_cap = 0.223;        // g_cap
   double recovery_barrier_ev = 0.37;   // temporary softening decays with tau = 1 / (nu0 exp(-this / kT))
   bool energy_guard = false;           // Q = max(Q, elastic energy change)
+  bool allow_pumping = false;          // run even where endless avalanches are expected
 };
 
 struct LoadingParameters {
@@ -62,7 +61,7 @@ struct LoadingParameters {
   int cycles = 1;
   double step_strain = 1e-4;         // largest loading step
   double largest_rate_change = 0.5;  // a loading step changes no rate by more than this factor minus one
-  PlaneState plane = PlaneState::plane_strain;
+  elasticity::Body body = elasticity::Body::solid;  // solid in 3-D, one of the others in 2-D
 };
 
 struct ObservableParameters {

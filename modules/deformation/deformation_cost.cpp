@@ -1,0 +1,57 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/units.hpp"
+#include "deformation/deformation_run.hpp"
+#include "deformation/rate_kernel.hpp"
+
+namespace mesoglass::deformation {
+
+namespace {
+
+// One core of an AMD EPYC with AVX-512, in the elastic-plastic regime; docs/deformation.md says how they were measured.
+constexpr double seconds_per_event_and_voxel_2d = 40e-9;
+constexpr double seconds_per_event_and_voxel_3d = 40e-9;
+
+}  // namespace
+
+DeformationCost estimate_cost(const DeformationParameters& parameters, const catalog::Catalog& glass, int ranks) {
+  const bool planar = glass.grid.dimensions() == 2;
+  const double voxels = static_cast<double>(glass.grid.voxel_count());
+  const double own = std::ceil(static_cast<double>(glass.grid.slab_count()) / ranks) *
+                     static_cast<double>(glass.grid.voxels_per_slab());
+  const int components = (planar ? 2 : 5) + (glass.rules.dilatation > 0.0 ? 1 : 0);
+  int modes = 0;
+  for (const auto& type : glass.types) modes = std::max(modes, static_cast<int>(type.modes));
+  RateConstants constants;
+  constants.components = components;
+  constants.energy_guard = parameters.kinetics.energy_guard;
+
+  DeformationCost cost;
+  // DirectEngine's arrays: a block of modes; last strain, plastic strain, stress, evaluated stress; reach, rate, lowest,
+  // bound, softening and block address; generation and list of voxels; padded count; freshness; type and domain.
+  cost.memory_per_voxel_bytes = 8.0 * static_cast<double>(block_size(constants, padded_modes(modes))) +
+                                8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
+  const double table = 8.0 * components * (components + 1) / 2.0 * voxels / (planar ? 2.0 : 4.0);
+  const double solver = 16.0 * (components + 2) * own;
+  const double clusters = 12.0 * voxels;
+  cost.memory_per_rank_bytes = cost.memory_per_voxel_bytes * own + table + solver + clusters;
+
+  // Every voxel flips once where the plastic strain is about its mode's, so plastic flow of p makes about
+  // 2 p N / gamma0 events; elastic strains reach some 3 %.
+  const double plastic = std::max(0.0, parameters.loading.final_strain - 0.03);
+  const double events = 2.0 * plastic * voxels / glass.types.front().gamma0;
+  const auto& observables = parameters.observables;
+  const double rows = parameters.loading.final_strain / observables.record_strain + observables.hold_records;
+  const double snapshots = static_cast<double>(observables.snapshot_strains.size()) +
+                           (observables.snapshot_at_end ? 1.0 : 0.0);
+  constexpr double event_bytes = 96.0;
+  constexpr double row_bytes = 23.0 * 8.0;
+  constexpr double snapshot_voxel_bytes = 4.0 * (6 + 1 + 6 + 1 + 1) + 2.0;
+  cost.output_bytes = events * event_bytes + rows * row_bytes +
+                      snapshots * voxels * snapshot_voxel_bytes * (observables.paraview ? 2.0 : 1.0);
+  cost.seconds_per_event = own * (planar ? seconds_per_event_and_voxel_2d : seconds_per_event_and_voxel_3d);
+  return cost;
+}
+
+}  // namespace mesoglass::deformation

@@ -1,0 +1,485 @@
+#include "deformation/direct_engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "deformation/softening.hpp"
+
+namespace mesoglass::deformation {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// From so many voxels that transform together, a Fourier transform of the whole field is cheaper than adding each one's
+// kernel: a superposition costs 2 to 7 ns a voxel, a solve some 200 ns (2-D) to 600 ns (3-D).
+constexpr std::size_t transforms_pay_from = 64;
+
+// Bounds are rounded by less than this (eV); voxels within it are evaluated rather than judged by their bound.
+constexpr double bound_rounding_ev = 1e-9;
+
+elasticity::BasisKind basis_for(int components, int dimensions) {
+  return components == (dimensions == 2 ? 2 : 5) ? elasticity::BasisKind::deviatoric : elasticity::BasisKind::full;
+}
+
+}  // namespace
+
+DirectEngine::DirectEngine(const Communicator& communicator, const DeformationParameters& parameters,
+                           const catalog::Catalog& glass)
+    : communicator_(communicator),
+      glass_(glass),
+      kinetics_(parameters.kinetics),
+      seed_(parameters.seed),
+      modes_(glass.types, glass.rules, glass.grid.dimensions()),
+      recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
+      kernel_(glass.grid,
+              elasticity::isotropic_moduli(glass.types.front().young_modulus_gpa, glass.types.front().poisson_ratio,
+                                           parameters.loading.body),
+              basis_for(modes_.components(), modes_.dimensions()), elasticity::KernelMean::zero_stress),
+      moduli_(elasticity::isotropic_moduli(glass.types.front().young_modulus_gpa, glass.types.front().poisson_ratio,
+                                           parameters.loading.body)),
+      state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), modes_.components()) {
+  const double kt = units::boltzmann_ev_per_k * kinetics_.temperature_k;
+  constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
+  constants_.inverse_kt = 1.0 / kt;
+  constants_.attempt_rate =
+      kinetics_.attempt_rate_per_s * (kinetics_.rate_volume ? glass.grid.voxel_volume_nm3() : 1.0);
+  constants_.components = modes_.components();
+  constants_.energy_guard = kinetics_.energy_guard;
+  margin_ev_ = kt * (40.0 + std::log(static_cast<double>(glass.grid.voxel_count()) * modes_.largest_mode_count()));
+
+  const std::size_t count = state_.count();
+  block_begin_.resize(count + 1);
+  padded_.resize(count);
+  std::size_t begin = 0;
+  for (std::size_t voxel = 0; voxel < count; ++voxel) {
+    padded_[voxel] = static_cast<std::uint16_t>(padded_modes(modes_.modes(glass.voxel_type[voxel])));
+    block_begin_[voxel] = begin;
+    begin += block_size(constants_, padded_[voxel]);
+  }
+  block_begin_[count] = begin;
+  blocks_.resize(begin);
+  reach_.resize(count);
+  rate_.assign(count, 0.0);
+  lowest_.assign(count, -infinity);
+  evaluated_stress_.assign(count * static_cast<std::size_t>(state_.components), 0.0);
+  bound_.assign(count, -infinity);
+  fresh_.assign(count, 0);
+  for (std::size_t voxel = 0; voxel < count; ++voxel) fill_block(voxel);
+}
+
+RateBatch DirectEngine::batch() const noexcept {
+  return {blocks_.data(),        block_begin_.data(), padded_.data(), state_.stress_fluctuation.data(), state_.count(),
+          mean_stress_.data()};
+}
+
+DirectEngine::LiveModes DirectEngine::fill_block(std::size_t voxel) {
+  const std::uint8_t type = glass_.voxel_type[voxel];
+  const auto modes = static_cast<std::size_t>(modes_.modes(type));
+  const auto components = static_cast<std::size_t>(state_.components);
+  const std::size_t padded = padded_[voxel];
+  const std::int64_t global = state_.own.begin + static_cast<std::int64_t>(voxel);
+  std::array<double, catalog::most_modes * catalog::most_components> strains;
+  LiveModes live{std::vector<double>(modes), std::vector<double>(modes)};
+  modes_.strains(seed_, global, state_.generation[voxel], type, glass_.rotation(voxel),
+                 std::span(strains).first(modes * components));
+  modes_.barriers(seed_, global, state_.generation[voxel], type, live.barrier_ev);
+
+  StrainComponents last{};
+  for (std::size_t c = 0; c < components; ++c) last[c] = state_.last_strain[state_.at(static_cast<int>(c), voxel)];
+  double* block = blocks_.data() + block_begin_[voxel];
+  std::fill_n(block, block_size(constants_, padded), 0.0);
+  std::fill_n(block, padded, padding_barrier_ev);
+  double reach_square = 0.0;
+  for (std::size_t mode = 0; mode < modes; ++mode) {
+    const std::span<const double> strain(strains.data() + mode * components, components);
+    double square = 0.0;
+    for (std::size_t c = 0; c < components; ++c) {
+      block[(c + 1) * padded + mode] = strain[c];
+      square += strain[c] * strain[c];
+    }
+    reach_square = std::max(reach_square, square);
+    live.share[mode] = directional_factor(kinetics_.directional, strain, std::span(last).first(components)) *
+                       modes_.softening(type)[mode];
+    if (constants_.energy_guard) {
+      block[(components + 1) * padded + mode] = -constants_.half_work * kernel_.self_response(strain);
+    }
+  }
+  reach_[voxel] = std::sqrt(reach_square);
+  soften_block(voxel, live, state_.permanent_softening[voxel]);
+  return live;
+}
+
+void DirectEngine::soften_block(std::size_t voxel, const LiveModes& modes, double softening) {
+  double* block = blocks_.data() + block_begin_[voxel];
+  for (std::size_t mode = 0; mode < modes.barrier_ev.size(); ++mode) {
+    block[mode] = modes.barrier_ev[mode] * std::exp(-modes.share[mode] * softening);
+  }
+  lowest_[voxel] = -infinity;
+  bound_[voxel] = -infinity;
+  fresh_[voxel] = 0;
+  sums_current_ = false;
+}
+
+void DirectEngine::apply_live_softening(std::size_t entry) {
+  const LiveSoftening& live = state_.live[entry];
+  const std::size_t voxel = local(live.voxel);
+  soften_block(voxel, live_modes_[entry],
+               state_.permanent_softening[voxel] + live.at_event * std::exp(-live.age_s / recovery_time_s_));
+}
+
+void DirectEngine::age_live(double elapsed_s) {
+  std::size_t kept = 0;
+  for (std::size_t entry = 0; entry < state_.live.size(); ++entry) {
+    LiveSoftening& live = state_.live[entry];
+    live.age_s += elapsed_s;
+    if (live.age_s > recovery_times_until_forgotten * recovery_time_s_) {
+      const std::size_t voxel = local(live.voxel);
+      soften_block(voxel, live_modes_[entry], state_.permanent_softening[voxel]);
+      continue;
+    }
+    apply_live_softening(entry);
+    if (kept != entry) {
+      state_.live[kept] = live;
+      live_modes_[kept] = std::move(live_modes_[entry]);
+    }
+    ++kept;
+  }
+  state_.live.resize(kept);
+  live_modes_.resize(kept);
+  // Another rank's voxels may have aged: the sums are everyone's.
+  sums_current_ = false;
+}
+
+void DirectEngine::mark_stress_changed() {
+  std::fill(fresh_.begin(), fresh_.end(), std::uint8_t{0});
+  bounds_current_ = false;
+  sums_current_ = false;
+}
+
+void DirectEngine::set_mean_stress(std::span<const double> components) {
+  bool changed = false;
+  for (std::size_t c = 0; c < components.size(); ++c) {
+    changed = changed || mean_stress_[c] != components[c];
+    mean_stress_[c] = components[c];
+  }
+  if (changed) mark_stress_changed();
+}
+
+void DirectEngine::evaluate_up_to(double cut_ev) {
+  to_evaluate_.clear();
+  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) {
+    if (fresh_[voxel] == 0 && bound_[voxel] <= cut_ev + bound_rounding_ev) {
+      to_evaluate_.push_back(static_cast<std::uint32_t>(voxel));
+    }
+  }
+  evaluate_voxels(constants_, batch(), to_evaluate_, rate_.data(), lowest_.data(), evaluated_stress_.data());
+  for (const std::size_t voxel : to_evaluate_) {
+    fresh_[voxel] = 1;
+    bound_[voxel] = lowest_[voxel];
+  }
+}
+
+void DirectEngine::refresh() {
+  if (sums_current_) return;
+  if (!bounds_current_) {
+    bound_voxels(constants_, batch(), state_.count(), lowest_.data(), reach_.data(), evaluated_stress_.data(),
+                 bound_.data());
+    bounds_current_ = true;
+  }
+  // A little above the last cut, so that one round usually does.
+  constexpr double spare_kt = 5.0;
+  double cut = std::max(lowest_of_all_ev_, 0.0) + margin_ev_ + spare_kt / constants_.inverse_kt;
+  for (;;) {
+    evaluate_up_to(cut);
+    double lowest = infinity;
+    double lowest_bound = infinity;
+    for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) {
+      lowest_bound = std::min(lowest_bound, bound_[voxel]);
+      if (fresh_[voxel] != 0) lowest = std::min(lowest, lowest_[voxel]);
+    }
+    std::array<double, 2> least = {lowest, lowest_bound};
+    communicator_.min_in_place(std::span<double>(least));
+    lowest_of_all_ev_ = least[0];
+    cut_ev_ = std::max(lowest_of_all_ev_, 0.0) + margin_ev_;
+    if (cut_ev_ <= cut) break;
+    cut = std::isinf(lowest_of_all_ev_) ? least[1] + margin_ev_ + spare_kt / constants_.inverse_kt : cut_ev_;
+  }
+
+  const auto row_voxels = static_cast<std::size_t>(glass_.grid.nx);
+  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
+  std::vector<double> own_slabs;
+  for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
+    double slab_rate = 0.0;
+    for (std::size_t row = slab; row < slab + slab_voxels; row += row_voxels) {
+      double row_rate = 0.0;
+      for (std::size_t voxel = row; voxel < row + row_voxels; ++voxel) {
+        if (fresh_[voxel] != 0 && lowest_[voxel] <= cut_ev_) row_rate += rate_[voxel];
+      }
+      slab_rate += row_rate;
+    }
+    own_slabs.push_back(slab_rate);
+  }
+  slab_rates_ = communicator_.all_gather(std::span<const double>(own_slabs));
+  total_rate_ = 0.0;
+  for (const double rate : slab_rates_) total_rate_ += rate;
+  sums_current_ = true;
+}
+
+double DirectEngine::total_rate() {
+  refresh();
+  return total_rate_;
+}
+
+DirectEngine::Candidate DirectEngine::candidate_in_own_voxel(std::int64_t slab, double rest, double elapsed_s) {
+  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
+  const std::size_t begin = local(slab * static_cast<std::int64_t>(slab_voxels));
+  std::size_t chosen = begin;
+  for (std::size_t voxel = begin; voxel < begin + slab_voxels; ++voxel) {
+    if (fresh_[voxel] == 0 || lowest_[voxel] > cut_ev_ || rate_[voxel] == 0.0) continue;
+    chosen = voxel;
+    if (rest < rate_[voxel]) break;
+    rest -= rate_[voxel];
+  }
+
+  StrainComponents stress{};
+  for (int c = 0; c < state_.components; ++c) {
+    stress[static_cast<std::size_t>(c)] =
+        state_.stress_fluctuation[state_.at(c, chosen)] + mean_stress_[static_cast<std::size_t>(c)];
+  }
+  const double* block = blocks_.data() + block_begin_[chosen];
+  const std::size_t padded = padded_[chosen];
+  std::array<double, catalog::most_modes + mode_group> barriers;
+  barriers_of_voxel(constants_, block, padded, stress.data(), barriers.data());
+  const auto rate_of = [&](double barrier) {
+    return constants_.attempt_rate * rate_exponential(-barrier * constants_.inverse_kt);
+  };
+  const int modes = modes_.modes(glass_.voxel_type[chosen]);
+  std::size_t mode = 0;
+  for (std::size_t m = 0; m < static_cast<std::size_t>(modes); ++m) {
+    const double rate = rate_of(barriers[m]);
+    if (!(rate > 0.0)) continue;
+    mode = m;
+    if (rest < rate) break;
+    rest -= rate;
+  }
+
+  Candidate candidate;
+  candidate.bound_rate = rate_of(barriers[mode]);
+  candidate.true_rate = candidate.bound_rate;
+  candidate.event.voxel = state_.own.begin + static_cast<std::int64_t>(chosen);
+  candidate.event.mode = static_cast<std::int32_t>(mode);
+  candidate.event.generation = state_.generation[chosen];
+  candidate.event.barrier_ev = barriers[mode];
+  for (int c = 0; c < state_.components; ++c) {
+    candidate.event.strain[static_cast<std::size_t>(c)] = block[static_cast<std::size_t>(c + 1) * padded + mode];
+  }
+  const auto live = std::find_if(state_.live.begin(), state_.live.end(),
+                                 [&](const LiveSoftening& entry) { return entry.voxel == candidate.event.voxel; });
+  if (live == state_.live.end()) return candidate;
+  // The softening has decayed a little by the time of the candidate.
+  const auto entry = static_cast<std::size_t>(live - state_.live.begin());
+  const double age = live->age_s + elapsed_s;
+  const double temporary = age > recovery_times_until_forgotten * recovery_time_s_
+                               ? 0.0
+                               : live->at_event * std::exp(-age / recovery_time_s_);
+  const double softened = live_modes_[entry].barrier_ev[mode] *
+                          std::exp(-live_modes_[entry].share[mode] * (state_.permanent_softening[chosen] + temporary));
+  double work = 0.0;
+  for (int c = 0; c < state_.components; ++c) {
+    work += stress[static_cast<std::size_t>(c)] * candidate.event.strain[static_cast<std::size_t>(c)];
+  }
+  double barrier = softened - constants_.half_work * work;
+  if (constants_.energy_guard) {
+    const double own_energy = block[static_cast<std::size_t>(state_.components + 1) * padded + mode];
+    barrier = std::max(barrier, own_energy - 2.0 * constants_.half_work * work);
+  }
+  candidate.event.barrier_ev = barrier;
+  candidate.true_rate = std::min(candidate.bound_rate, rate_of(barrier));
+  return candidate;
+}
+
+ThermalStep DirectEngine::next_event(double horizon_s, RandomDraws& draws) {
+  double elapsed = 0.0;
+  for (;;) {
+    refresh();
+    const double waiting_time = draws.next(RandomPurpose::waiting_time).exponential() / total_rate_;
+    RandomStream choice = draws.next(RandomPurpose::event_choice);
+    ++draws.count;
+    if (!(elapsed + waiting_time < horizon_s)) {
+      age_live(horizon_s - elapsed);
+      return {horizon_s, std::nullopt};
+    }
+    double rest = choice.uniform() * total_rate_;
+    std::size_t slab = 0;
+    for (std::size_t s = 0; s < slab_rates_.size(); ++s) {
+      if (!(slab_rates_[s] > 0.0)) continue;
+      slab = s;
+      if (rest < slab_rates_[s]) break;
+      rest -= slab_rates_[s];
+    }
+    const int owner = owner_of(static_cast<std::int64_t>(slab), glass_.grid.slab_count(), communicator_.size());
+    Candidate candidate;
+    if (communicator_.rank() == owner) {
+      candidate = candidate_in_own_voxel(static_cast<std::int64_t>(slab), rest, waiting_time);
+    }
+    candidate = communicator_.broadcast(candidate, owner);
+    age_live(waiting_time);
+    elapsed += waiting_time;
+    if (candidate.true_rate == candidate.bound_rate ||
+        choice.uniform() * candidate.bound_rate < candidate.true_rate) {
+      return {elapsed, candidate.event};
+    }
+  }
+}
+
+std::vector<Transformation> DirectEngine::unstable() {
+  refresh();
+  if (lowest_of_all_ev_ >= 0.0) return {};
+  std::vector<Transformation> own;
+  std::array<double, catalog::most_modes + mode_group> barriers;
+  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) {
+    if (fresh_[voxel] == 0 || lowest_[voxel] >= 0.0) continue;
+    StrainComponents stress{};
+    for (int c = 0; c < state_.components; ++c) {
+      stress[static_cast<std::size_t>(c)] =
+          state_.stress_fluctuation[state_.at(c, voxel)] + mean_stress_[static_cast<std::size_t>(c)];
+    }
+    const double* block = blocks_.data() + block_begin_[voxel];
+    const std::size_t padded = padded_[voxel];
+    barriers_of_voxel(constants_, block, padded, stress.data(), barriers.data());
+    const auto mode = static_cast<std::size_t>(
+        std::min_element(barriers.begin(), barriers.begin() + modes_.modes(glass_.voxel_type[voxel])) -
+        barriers.begin());
+    Transformation flip;
+    flip.voxel = state_.own.begin + static_cast<std::int64_t>(voxel);
+    flip.mode = static_cast<std::int32_t>(mode);
+    flip.generation = state_.generation[voxel];
+    flip.barrier_ev = barriers[mode];
+    for (int c = 0; c < state_.components; ++c) {
+      flip.strain[static_cast<std::size_t>(c)] = block[static_cast<std::size_t>(c + 1) * padded + mode];
+    }
+    own.push_back(flip);
+  }
+  return communicator_.all_gather(std::span<const Transformation>(own));
+}
+
+void DirectEngine::add_stress(std::span<const Transformation> transformations) {
+  if (transformations.size() >= transforms_pay_from) {
+    if (!solver_) {
+      solver_ = std::make_unique<elasticity::PeriodicSolver>(communicator_, glass_.grid, moduli_, kernel_.basis());
+    }
+    elasticity::PeriodicSolver::Results results;
+    results.stress = state_.stress_fluctuation;
+    solver_->solve(state_.plastic_strain, elasticity::MeanConditions::zero_stress(), results);
+    return;
+  }
+  const Range slabs = glass_.grid.slabs_of(communicator_.rank(), communicator_.size());
+  for (const Transformation& flip : transformations) {
+    kernel_.superpose(flip.voxel, std::span(flip.strain).first(static_cast<std::size_t>(state_.components)), slabs,
+                      state_.stress_fluctuation);
+  }
+}
+
+double DirectEngine::transform(std::span<const Transformation> transformations) {
+  std::vector<const Transformation*> own;
+  for (const Transformation& flip : transformations) {
+    if (owns(flip.voxel)) own.push_back(&flip);
+  }
+  const auto fluctuation_work = [&](const Transformation& flip) {
+    const std::size_t voxel = local(flip.voxel);
+    double work = 0.0;
+    for (int c = 0; c < state_.components; ++c) {
+      work += state_.stress_fluctuation[state_.at(c, voxel)] * flip.strain[static_cast<std::size_t>(c)];
+    }
+    return work;
+  };
+  std::vector<double> work;
+  for (const Transformation* flip : own) {
+    work.push_back(fluctuation_work(*flip));
+    const std::size_t voxel = local(flip->voxel);
+    double square = 0.0;
+    for (int c = 0; c < state_.components; ++c) {
+      const double strain = flip->strain[static_cast<std::size_t>(c)];
+      state_.plastic_strain[state_.at(c, voxel)] += strain;
+      state_.last_strain[state_.at(c, voxel)] = strain;
+      square += strain * strain;
+    }
+    state_.permanent_softening[voxel] =
+        permanent_softening_after(kinetics_, state_.permanent_softening[voxel], square);
+    ++state_.generation[voxel];
+    LiveModes modes = fill_block(voxel);
+    const auto old = std::find_if(state_.live.begin(), state_.live.end(),
+                                  [&](const LiveSoftening& entry) { return entry.voxel == flip->voxel; });
+    if (old != state_.live.end()) {
+      live_modes_.erase(live_modes_.begin() + (old - state_.live.begin()));
+      state_.live.erase(old);
+    }
+    if (kinetics_.temporary_softening > 0.0) {
+      state_.live.push_back({flip->voxel, kinetics_.temporary_softening * square, 0.0});
+      live_modes_.push_back(std::move(modes));
+      apply_live_softening(state_.live.size() - 1);
+    }
+  }
+  add_stress(transformations);
+  for (std::size_t index = 0; index < own.size(); ++index) work[index] += fluctuation_work(*own[index]);
+  mark_stress_changed();
+  return constants_.half_work * fixed_order_sum(communicator_, work);
+}
+
+double DirectEngine::fluctuation_energy_ev() {
+  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
+  std::vector<double> own_slabs;
+  for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
+    double sum = 0.0;
+    for (int c = 0; c < state_.components; ++c) {
+      for (std::size_t voxel = slab; voxel < slab + slab_voxels; ++voxel) {
+        sum += state_.plastic_strain[state_.at(c, voxel)] * state_.stress_fluctuation[state_.at(c, voxel)];
+      }
+    }
+    own_slabs.push_back(sum);
+  }
+  return -constants_.half_work * fixed_order_sum(communicator_, own_slabs);
+}
+
+void DirectEngine::restore(VoxelState state) {
+  state_ = std::move(state);
+  live_modes_.clear();
+  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) fill_block(voxel);
+  for (std::size_t entry = 0; entry < state_.live.size(); ++entry) {
+    live_modes_.push_back(fill_block(local(state_.live[entry].voxel)));
+    apply_live_softening(entry);
+  }
+  mark_stress_changed();
+}
+
+double DirectEngine::memory_bytes() const {
+  const auto bytes = [](const auto& values) {
+    return static_cast<double>(values.capacity() * sizeof(values[0]));
+  };
+  return bytes(block_begin_) + bytes(padded_) + bytes(blocks_) + bytes(reach_) + bytes(rate_) + bytes(lowest_) +
+         bytes(evaluated_stress_) + bytes(bound_) + bytes(fresh_) + bytes(to_evaluate_) + bytes(state_.generation) +
+         bytes(state_.permanent_softening) + bytes(state_.last_strain) + bytes(state_.plastic_strain) +
+         bytes(state_.stress_fluctuation) + static_cast<double>(kernel_.memory_bytes());
+}
+
+std::unique_ptr<Engine> make_engine(const Communicator& communicator, const DeformationParameters& parameters,
+                                    const catalog::Catalog& glass) {
+  validate(parameters, glass.grid.dimensions());
+  const catalog::ShearZoneType& matrix = glass.types.front();
+  for (const auto& type : glass.types) {
+    if (type.young_modulus_gpa != matrix.young_modulus_gpa || type.poisson_ratio != matrix.poisson_ratio) {
+      throw input_error("type {} has E = {} GPa, nu = {} and the matrix {} GPa, {} (the deformation engine takes a "
+                        "sample with uniform elastic constants): give all types the same in the catalog",
+                        type.name, type.young_modulus_gpa, type.poisson_ratio, matrix.young_modulus_gpa,
+                        matrix.poisson_ratio);
+    }
+  }
+  return std::make_unique<DirectEngine>(communicator, parameters, glass);
+}
+
+}  // namespace mesoglass::deformation
