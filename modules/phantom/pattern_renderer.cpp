@@ -62,7 +62,7 @@ double diffuse_profile(const Scattering& scattering, double k_inverse_nm) {
                       (2.0 * units::pi * scattering.halo_k_inverse_nm * scattering.halo_width_inverse_nm *
                        std::sqrt(2.0 * units::pi));
   // Atomic scattering falls like a Lorentzian squared of about this width; interference empties the centre.
-  constexpr double decay_k = 3.0;
+  constexpr double decay_k = 5.0;
   constexpr double empty_k = 1.5;
   const double decay = 1.0 / std::pow(1.0 + k * k / (decay_k * decay_k), 2) / (units::pi * decay_k * decay_k);
   const double rise = 1.0 - std::exp(-std::pow(k / empty_k, 4));

@@ -47,7 +47,7 @@ struct Beam {
 struct Scattering {
   double halo_k_inverse_nm = 4.2;
   double halo_width_inverse_nm = 0.45;      // standard deviation
-  double background_fraction = 0.45;        // of the diffuse electrons, in a smooth decay instead of the halo
+  double background_fraction = 0.6;         // of the diffuse electrons, in a smooth decay instead of the halo
   double speckle_strength_inverse_nm = 0.006;  // beam fraction that an ideal domain scatters into a speckle, a nm of domain
 };
 
