@@ -72,7 +72,7 @@ class Report(ProgramTest):
             self.assertEqual(figure.with_suffix(".pdf").read_bytes()[:5], b"%PDF-")
         # The planted row of x = 0 stands beside what the file says was measured.
         row = next(row for row in page.rows if row[:2] == ["x0", "frustrated"])
-        self.assertEqual(row[2:], ["4.30", "4.32", "1.30", "1.27 ± 0.03", "0.240", "0.252 ± 0.010", "0.0020",
+        self.assertEqual(row[2:], ["4.30", "4.32", "1.30", "1.30", "1.27 ± 0.03", "0.240", "0.252 ± 0.010", "0.0020",
                                    "0.0010 ± 0.0001"])
         self.assertIn(["size", "x0 > x1 > x05", "x0 > x1 > x05", "yes"], page.rows)
         self.assertIn(["command line", 'synthetic --glass "x" <&>'], page.rows)

@@ -63,12 +63,14 @@ class Measurement:
 
 @dataclasses.dataclass
 class PlantedType:
-    """One row of the truth's table of MRO types, with what the realised film holds."""
+    """One row of the truth's table of MRO types, with what the realised film holds; `size_nm` is what ideal maps of it
+    show (the diameter where the file does not say)."""
 
     name: str
     k: float
     fold: int
     diameter_nm: float
+    size_nm: float
     volume_fraction: float
     area_fraction: float
     order: float
@@ -143,13 +145,14 @@ def read_truth(label, path):
     with ResultFile(path, "mesoglass truth") as file:
         table = file.table("/types", ("k", "fold", "diameter_mean_nm", "volume_fraction", "order",
                                       "realised_volume_fraction", "realised_diameter_mean_nm",
-                                      "realised_area_fraction"))
+                                      "realised_area_fraction"), optional=("realised_speckle_size_nm",))
         names = file.texts("/types/name")
         if len(names) != len(table["k"]):
             raise file.wrong(f"/types/name has {len(names)} rows, /types/k {len(table['k'])}",
                              "write it anew with mg-phantom")
         types = [PlantedType(name=names[i], k=table["k"][i], fold=int(table["fold"][i]),
                              diameter_nm=table["realised_diameter_mean_nm"][i],
+                             size_nm=table.get("realised_speckle_size_nm", table["realised_diameter_mean_nm"])[i],
                              volume_fraction=table["realised_volume_fraction"][i],
                              area_fraction=table["realised_area_fraction"][i], order=table["order"][i])
                  for i in range(len(names))]

@@ -136,13 +136,13 @@ def _curves(measurements, truths, palette, name, title, quantity, label, planted
     axes.margins(x=0.01)
     axes.legend()
     if marked:
-        caption += " Open symbols: what the phantom planted, at its k."
+        caption += " Open symbols: what the phantom planted, as ideal maps would show it, at its k."
     return Figure(name, SECTION, title, caption, *style.rendered(figure))
 
 
 def size_curves(measurements, truths, palette):
     """MRO size against k."""
-    return _curves(measurements, truths, palette, "mro-size", "MRO size", "size", "MRO size (nm)", "diameter_nm",
+    return _curves(measurements, truths, palette, "mro-size", "MRO size", "size", "MRO size (nm)", "size_nm",
                    "Mean size of the speckles in the dark-field maps at each k: full width at half maximum of the map's "
                    "autocorrelation over √2, with shot noise and the probe removed. Bands: one standard error, counted "
                    "from independent maps and probe positions.")

@@ -53,17 +53,20 @@ def truth_section(rows, sequences):
     """Planted beside measured, then the sequences."""
     body = []
     for row in rows:
-        cells = [row.glass, row.planted.name, number(row.planted.k, 2), number(row.measured_k, 2)]
+        cells = [row.glass, row.planted.name, number(row.planted.k, 2), number(row.measured_k, 2),
+                 number(row.planted.diameter_nm, 2)]
         for name, key, _, decimals in truth_comparison.QUANTITIES:
             planted = getattr(row.planted, key)
             cells += [number(planted, decimals), with_error(*row.measured[name], decimals)]
         body.append(cells)
-    text = table(["glass", "type", "k planted (nm⁻¹)", "k found (nm⁻¹)", "diameter planted (nm)", "size measured (nm)",
+    text = table(["glass", "type", "k planted (nm⁻¹)", "k found (nm⁻¹)", "diameter planted (nm)", "size planted (nm)",
+                  "size measured (nm)",
                   "area fraction planted", "area fraction measured", "order planted", "order measured"], body,
                  "What the phantom planted and what the analysis found. Measured values are those of the MRO type whose k "
-                 "range holds the planted k; with no such type (no k found) the curves are read at the planted k. A "
-                 "speckle's size, its share of the map and its correlation power follow the planted diameter, fraction and "
-                 "order without being equal to them; the sequence over the glasses is what must come back.")
+                 "range holds the planted k; with no such type (no k found) the curves are read at the planted k. Size "
+                 "planted and area fraction planted are what ideal maps of the planted domains show. The measured degree of "
+                 "order is correlation power, which grows with the planted order (a scale from 0 to 1) and with how many "
+                 "domains the probe meets: it is the sequence over the glasses that must come back.")
     if sequences:
         body = [[item.quantity, " > ".join(item.planted), " > ".join(item.measured), "yes" if item.agrees else "NO"]
                 for item in sequences]

@@ -6,7 +6,7 @@ import itertools
 import numpy
 
 # (name, key of the planted value, unit, decimals)
-QUANTITIES = (("size", "diameter_nm", "nm", 2), ("area fraction", "area_fraction", "", 3), ("order", "order", "", 4))
+QUANTITIES = (("size", "size_nm", "nm", 2), ("area fraction", "area_fraction", "", 3), ("order", "order", "", 4))
 
 
 @dataclasses.dataclass
