@@ -1,0 +1,156 @@
+#include "diffraction/analyze_summary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "core/error.hpp"
+#include "core/progress.hpp"
+
+namespace mesoglass::diffraction {
+
+namespace {
+
+// Bin of the largest finite value.
+std::optional<std::size_t> largest(const std::vector<double>& values) {
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i]) && (!best || values[i] > values[*best])) best = i;
+  }
+  return best;
+}
+
+std::string calibration_text(const scan::CalibrationValue& value, const char* unit) {
+  return value.value ? fmt::format("{:.5g} {} ({})", *value.value, unit, value.origin) : std::string("unknown");
+}
+
+}  // namespace
+
+void tell_scan(Run& run, const scan::ScanDescription& scan) {
+  const auto name = scan.path.filename().string();
+  run.plan("{}: {}, {} x {} positions (rows x columns) of {} x {} pixels (ky x kx), {}", name, scan.format, scan.scan_ny,
+           scan.scan_nx, scan.pattern_ny, scan.pattern_nx,
+           bytes_text(static_cast<double>(scan.total_patterns() * scan.pixels()) * scan.element_type.bytes));
+  run.plan("{}: k a pixel {}, scan step {}, gain {}", name, calibration_text(scan.k_per_pixel_inverse_nm, "nm^-1"),
+           calibration_text(scan.scan_step_nm, "nm"), calibration_text(scan.gain, "detector units an electron"));
+  for (const auto& remark : scan.remarks) run.log().information("{}: {}", name, remark);
+  if (!scan.k_per_pixel_inverse_nm.value) {
+    run.log().warning("{}: no k calibration, so every k is in detector pixels (px): give --k-per-pixel", name);
+  }
+  if (!scan.scan_step_nm.value) {
+    run.log().warning("{}: no scan step, so sizes are in scan steps: give --scan-step", name);
+  }
+  if (!scan.gain.value) {
+    run.log().information("{}: no gain, one detector unit is taken as one electron: give --gain for right noise removal", name);
+  }
+}
+
+void tell_geometry(Run& run, const scan::ScanDescription& scan, const AreaGeometry& geometry) {
+  const auto name = scan.path.filename().string();
+  const auto row = 0.5 * static_cast<double>(scan.scan_ny - 1);
+  const auto column = 0.5 * static_cast<double>(scan.scan_nx - 1);
+  if (geometry.disc) {
+    const Point disc = geometry.plane.at(row, column);
+    run.plan("{}: disc at x = {:.2f}, y = {:.2f} px (x along a pattern's fast axis), radius {:.2f} px, scatter {:.3f} px; "
+             "transmittance about {:.3f}",
+             name, disc.x, disc.y, geometry.disc->radius_px, geometry.plane.scatter_px, geometry.median_transmittance);
+  }
+  if (geometry.ring) {
+    run.plan("{}: ring of radius {:.2f} px at x = {:.2f}, y = {:.2f} px, axis ratio {:.4f}, major axis {:.1f} degrees from +x "
+             "towards +y",
+             name, geometry.ring->radius_px, geometry.ring->centre.x, geometry.ring->centre.y, geometry.ellipse.axis_ratio(),
+             geometry.ellipse.angle_rad() * 180.0 / units::pi);
+  }
+}
+
+void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& grid, const MemoryPlan& memory) {
+  const std::string maps = memory.bands == 0   ? "no maps"
+                           : memory.bands == 1 ? "maps in one band of k"
+                                               : fmt::format("maps in {} bands of {} k, the scan is read {} times", memory.bands,
+                                                             memory.bins_a_band, memory.bands);
+  run.plan("{}: {} k bins x {} angles, {}; {} of memory a rank", scan.path.filename().string(), grid.bins, grid.angles, maps,
+           bytes_text(memory.total_bytes));
+}
+
+void check_scans(const std::vector<const scan::ScanDescription*>& scans) {
+  const scan::ScanDescription& first = *scans.front();
+  for (const scan::ScanDescription* scan : scans) {
+    if (scan->time_frames > 1) {
+      throw input_error("{}: a time series of {} scans (only single scans are analysed): cut one scan out of it", scan->path.string(),
+                        scan->time_frames);
+    }
+    if (scan->k_per_pixel_inverse_nm.value.has_value() != first.k_per_pixel_inverse_nm.value.has_value() ||
+        scan->scan_step_nm.value.has_value() != first.scan_step_nm.value.has_value()) {
+      throw input_error("{} and {} cannot be averaged (only one of them is calibrated): give --k-per-pixel and --scan-step",
+                        first.path.string(), scan->path.string());
+    }
+  }
+}
+
+void summarise(Run& run, const SampleResult& sample) {
+  Summary& summary = run.summary();
+  const AreaResult& first = sample.areas.front();
+  const std::string k_unit = sample.k_known ? "nm^-1" : "px";
+  const std::string length = sample.scan_step_known ? "nm" : "scan steps";
+  const auto number = [&](const std::string& name, double value, const std::string& unit, const std::string& text) {
+    if (std::isfinite(value)) summary.set(name, value, unit, text);
+  };
+  const Point centre = first.geometry.centre_at(0.5 * static_cast<double>(first.scan_ny - 1), 0.5 * static_cast<double>(first.scan_nx - 1));
+  number("pattern_centre_x", centre.x, "px", "centre of the rings along the fast axis, at the middle of the scan");
+  number("pattern_centre_y", centre.y, "px", "centre of the rings along the slow axis, at the middle of the scan");
+  if (first.geometry.ring) {
+    number("ring_radius", first.geometry.ring->radius_px, "px", "mean radius of the ring that centre and ellipse come from");
+    if (first.k_known) number("ring_k", first.geometry.ring->radius_px * first.k_per_pixel, "nm^-1", "its scattering vector");
+  }
+  number("ellipse_axis_ratio", first.geometry.ellipse.axis_ratio(), "1", "major over minor axis");
+  number("ellipse_angle", first.geometry.ellipse.angle_rad() * 180.0 / units::pi, "degrees", "major axis from +x towards +y");
+  number("transmittance_median", first.geometry.median_transmittance, "1", "median of the surveyed patterns");
+  PatternCounts counts;
+  for (const AreaResult& area : sample.areas) {
+    counts.total += area.counts.total;
+    counts.kept += area.counts.kept;
+    counts.not_finite += area.counts.not_finite;
+    counts.empty += area.counts.empty;
+    counts.no_disc += area.counts.no_disc;
+    counts.too_thick += area.counts.too_thick;
+    counts.wrong_thickness += area.counts.wrong_thickness;
+  }
+  summary.set("total_patterns", counts.total, "patterns", "read");
+  summary.set("kept_patterns", counts.kept, "patterns", "that entered the averages");
+  const auto excluded = [&](const std::string& name, std::int64_t value, const std::string& text) {
+    if (value == 0) return;
+    summary.set(name, value, "patterns", text);
+    run.log().warning("{} of {} patterns left out: {}", value, counts.total, text);
+  };
+  excluded("not_finite_patterns", counts.not_finite, "with NaN or infinite pixels");
+  excluded("empty_patterns", counts.empty, "with nothing recorded");
+  excluded("no_disc_patterns", counts.no_disc, "without a disc in the aperture");
+  excluded("too_thick_patterns", counts.too_thick, "below the transmittance limit");
+  excluded("wrong_thickness_patterns", counts.wrong_thickness, "outside the thickness window");
+  if (const auto peak = largest(sample.order.value)) {
+    number("order_peak", sample.order.value[*peak], "1", "largest degree of order, sum of even c_n");
+    number("order_peak_k", sample.k_range.k(static_cast<int>(*peak)), k_unit, "k of the largest order");
+    number("odd_even_quality", sample.odd_even_quality.value[*peak], "1", "odd over even c_n at that k");
+  }
+  // Sizes and fractions are read off at the types' peaks; the strongest type comes first in mind.
+  const auto strongest = std::max_element(sample.types.begin(), sample.types.end(),
+                                          [](const MroType& a, const MroType& b) { return a.order < b.order; });
+  if (strongest != sample.types.end()) {
+    number("mro_size_peak", strongest->size_nm, length, "speckle size of the most ordered MRO type");
+    number("mro_size_peak_error", strongest->size_error_nm, length, "its standard error");
+    number("mro_size_peak_k", strongest->k_peak, k_unit, "k of that type");
+    number("mro_area_fraction_peak", strongest->area_fraction, "1", "area fraction of that type in its maps");
+  }
+  summary.set("mro_types", sample.types.size(), "1", "types of MRO found");
+  for (std::size_t index = 0; index < sample.types.size(); ++index) {
+    const MroType& type = sample.types[index];
+    const std::string prefix = fmt::format("mro_type_{}", index + 1);
+    number(prefix + "_k", type.k_peak, k_unit, "k of the type's peak");
+    number(prefix + "_size", type.size_nm, length, "speckle size");
+    number(prefix + "_area_fraction", type.area_fraction, "1", "area fraction in its maps");
+    number(prefix + "_order", type.order, "1", "degree of order");
+  }
+  if (sample.types.empty()) run.log().warning("no peak of order(k) or size(k) stands out, so the table of MRO types is empty");
+}
+
+}  // namespace mesoglass::diffraction

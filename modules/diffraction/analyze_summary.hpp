@@ -1,0 +1,23 @@
+// What mg-analyze says: about its inputs, its plan and its results.
+#pragma once
+
+#include <vector>
+
+#include "core/program.hpp"
+#include "diffraction/area_analysis.hpp"
+#include "diffraction/sample_result.hpp"
+#include "scan/scan_reader.hpp"
+
+namespace mesoglass::diffraction {
+
+void tell_scan(Run& run, const scan::ScanDescription& scan);
+void tell_geometry(Run& run, const scan::ScanDescription& scan, const AreaGeometry& geometry);
+void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& grid, const MemoryPlan& memory);
+
+// Throws input_error for what cannot be analysed together: time series, areas with and without calibration.
+void check_scans(const std::vector<const scan::ScanDescription*>& scans);
+
+// The headline numbers. Not collective.
+void summarise(Run& run, const SampleResult& sample);
+
+}  // namespace mesoglass::diffraction

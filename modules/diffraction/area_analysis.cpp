@@ -1,0 +1,430 @@
+#include "diffraction/area_analysis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/progress.hpp"
+#include "diffraction/map_descriptors.hpp"
+#include "diffraction/map_stack.hpp"
+#include "scan/row_blocks.hpp"
+
+namespace mesoglass::diffraction {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t least_map_side = 16;
+constexpr double buffer_limit_bytes = 64.0 * 1024.0 * 1024.0;
+constexpr std::int64_t tables_kept = 48;
+constexpr int largest_lag_limit = 64;
+
+double table_bytes(const PolarGrid& grid) { return static_cast<double>(grid.samples()) * (4.0 + 16.0 + 1.0); }
+
+int largest_lag(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
+  const double step = scan.scan_step_nm.value.value_or(1.0);
+  const std::int64_t side = std::min(scan.scan_ny, scan.scan_nx);
+  const double wanted = scan.scan_step_nm.value ? settings.correlation_range_nm / step : largest_lag_limit;
+  return static_cast<int>(std::clamp(std::min(wanted, static_cast<double>(side / 3)), 4.0,
+                                     static_cast<double>(largest_lag_limit)));
+}
+
+bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
+  return !settings.preview && std::min(scan.scan_ny, scan.scan_nx) >= least_map_side;
+}
+
+// The rows this rank reads, in blocks.
+std::vector<Range> row_blocks(const scan::ScanDescription& scan, const Communicator& communicator, bool preview,
+                              Range* own_rows) {
+  if (!preview) {
+    auto plan = scan::plan_row_blocks(scan, communicator.rank(), communicator.size(),
+                                      static_cast<std::int64_t>(buffer_limit_bytes),
+                                      scan.pixels() * static_cast<std::int64_t>(sizeof(float)));
+    *own_rows = plan.own_rows;
+    return plan.blocks;
+  }
+  constexpr std::int64_t preview_share = 100;  // 1 %
+  const std::int64_t rows = std::max<std::int64_t>(1, scan.scan_ny / preview_share);
+  const Range own = block_of(rows, communicator.rank(), communicator.size());
+  std::vector<Range> blocks;
+  for (std::int64_t i = own.begin; i < own.end; ++i) {
+    const std::int64_t row = (2 * i + 1) * scan.scan_ny / (2 * rows);
+    blocks.push_back({row, row + 1});
+  }
+  *own_rows = {0, 0};
+  return blocks;
+}
+
+enum class Verdict : std::uint8_t { kept, not_finite, empty, no_disc, too_thick, wrong_thickness, not_read };
+
+// Decides on one pattern and remembers what it measured.
+class PatternJudge {
+ public:
+  PatternJudge(const AreaGeometry& geometry, const AnalysisSettings& settings, double transmittance_min)
+      : geometry_(geometry),
+        settings_(settings),
+        transmittance_min_(transmittance_min),
+        meter_(geometry.shape, geometry.good, geometry.disc ? geometry.aperture_radius_px : 0.0) {}
+
+  struct Judgement {
+    Verdict verdict = Verdict::kept;
+    double transmittance = nan;
+    Point disc_centre{nan, nan};
+  };
+  [[nodiscard]] Judgement judge(std::span<const float> pattern, std::int64_t row, std::int64_t column) const {
+    Judgement result;
+    const Point expected = geometry_.plane.at(static_cast<double>(row), static_cast<double>(column));
+    const DiscMeasurement disc = meter_.measure(pattern, expected);
+    if (!disc.finite) {
+      result.verdict = Verdict::not_finite;
+    } else if (!(disc.total > 0.0)) {
+      result.verdict = Verdict::empty;
+    } else if (geometry_.disc) {
+      result.disc_centre = disc.centre;
+      result.transmittance = disc.disc / settings_.vacuum_intensity.value_or(disc.total);
+      const double thickness = settings_.mean_free_path_nm
+                                   ? -*settings_.mean_free_path_nm * std::log(std::max(result.transmittance, 1e-300))
+                                   : nan;
+      if (!std::isfinite(disc.centre.x)) result.verdict = Verdict::no_disc;
+      else if (result.transmittance < transmittance_min_) result.verdict = Verdict::too_thick;
+      else if ((settings_.thickness_low_nm && thickness < *settings_.thickness_low_nm) ||
+               (settings_.thickness_high_nm && thickness > *settings_.thickness_high_nm)) {
+        result.verdict = Verdict::wrong_thickness;
+      }
+    }
+    return result;
+  }
+
+ private:
+  const AreaGeometry& geometry_;
+  const AnalysisSettings& settings_;
+  double transmittance_min_;
+  DiscMeter meter_;
+};
+
+void count(PatternCounts& counts, Verdict verdict) {
+  ++counts.total;
+  switch (verdict) {
+    case Verdict::kept: ++counts.kept; break;
+    case Verdict::not_finite: ++counts.not_finite; break;
+    case Verdict::empty: ++counts.empty; break;
+    case Verdict::no_disc: ++counts.no_disc; break;
+    case Verdict::too_thick: ++counts.too_thick; break;
+    case Verdict::wrong_thickness: ++counts.wrong_thickness; break;
+    case Verdict::not_read: --counts.total; break;
+  }
+}
+
+// Angles and bins of the example maps: the bins where the order is highest, not next to each other, four angles each.
+std::vector<std::pair<int, int>> choose_examples(const PatternAverages& averages, int angles, int wanted) {
+  constexpr int angles_a_bin = 4;
+  std::vector<int> bins(static_cast<std::size_t>(averages.bins));
+  std::iota(bins.begin(), bins.end(), 0);
+  std::stable_sort(bins.begin(), bins.end(), [&](int a, int b) {
+    const double left = averages.order[static_cast<std::size_t>(a)];
+    const double right = averages.order[static_cast<std::size_t>(b)];
+    return std::isfinite(left) && (!std::isfinite(right) || left > right);
+  });
+  std::vector<int> chosen;
+  std::vector<std::pair<int, int>> examples;
+  for (const int bin : bins) {
+    if (static_cast<int>(examples.size()) >= wanted) break;
+    if (std::any_of(chosen.begin(), chosen.end(), [&](int other) { return std::abs(other - bin) < 4; })) continue;
+    chosen.push_back(bin);
+    for (int i = 0; i < angles_a_bin && static_cast<int>(examples.size()) < wanted; ++i) {
+      examples.emplace_back(bin, i * angles / 8);  // within a half turn: the other half shows Friedel opposites
+    }
+  }
+  return examples;
+}
+
+}  // namespace
+
+KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
+                      const std::vector<const scan::ScanDescription*>& scans, const AnalysisSettings& settings) {
+  double low = 0.0;
+  double high = std::numeric_limits<double>::infinity();
+  for (std::size_t area = 0; area < areas.size(); ++area) {
+    const AreaGeometry& geometry = areas[area];
+    const double inner = geometry.disc ? geometry.aperture_radius_px + 2.0
+                                       : 0.1 * static_cast<double>(std::min(geometry.shape.nx, geometry.shape.ny));
+    low = std::max(low, std::ceil(inner) * k_per_pixel[area]);
+    // The largest whole circle about every corner of the scan, ellipse included.
+    const double stretch = std::sqrt(geometry.ellipse.axis_ratio());
+    for (const double row : {0.0, static_cast<double>(scans[area]->scan_ny - 1)}) {
+      for (const double column : {0.0, static_cast<double>(scans[area]->scan_nx - 1)}) {
+        const Point centre = geometry.centre_at(row, column);
+        const double edge = std::min({centre.x, centre.y, static_cast<double>(geometry.shape.nx - 1) - centre.x,
+                                      static_cast<double>(geometry.shape.ny - 1) - centre.y});
+        high = std::min(high, std::floor(edge / stretch - 0.5) * k_per_pixel[area]);
+      }
+    }
+  }
+  if (settings.k_low) low = *settings.k_low;
+  if (settings.k_high) high = *settings.k_high;
+  KRange range;
+  range.k_low = low;
+  if (settings.k_bins > 0) {
+    range.bins = settings.k_bins;
+    range.k_step = settings.k_bins > 1 ? (high - low) / (settings.k_bins - 1) : k_per_pixel.front();
+  } else {
+    range.k_step = k_per_pixel.front();
+    range.bins = static_cast<int>(std::floor((high - low) / range.k_step + 1e-9)) + 1;
+  }
+  constexpr int most_bins = 4096;
+  if (!(low > 0.0) || !(high > low) || range.bins < 2 || range.bins > most_bins) {
+    throw input_error("no k range between the disc and the detector's edge: {:.4g} to {:.4g} in {} bins: set --k-min, --k-max and "
+                      "--k-bins, or the centre",
+                      low, high, range.bins);
+  }
+  return range;
+}
+
+MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid, int ranks,
+                       const AnalysisSettings& settings) {
+  MemoryPlan plan;
+  const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
+  plan.buffer_bytes = std::max(buffer_limit_bytes, row_bytes);
+  const double orders = grid.angles / 2 + 1;
+  const double sums = 8.0 * grid.bins * orders * 30.0 + 16.0 * static_cast<double>(scan.pixels()) +
+                      32.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
+  plan.tables_bytes = static_cast<double>(tables_kept) * table_bytes(grid) + sums;
+  if (wants_maps(scan, settings)) {
+    const int lag = largest_lag(scan, settings);
+    plan.one_bin_bytes = MapStack::bytes_per_bin(grid, scan.scan_ny, scan.scan_nx) +
+                         MapAutocorrelation::bytes(scan.scan_ny, scan.scan_nx, lag, angle_groups) +
+                         28.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
+    const std::int64_t own_rows = (scan.scan_ny + ranks - 1) / ranks + scan.row_alignment;
+    plan.stack_bin_bytes = MapStack::bytes_per_bin(grid, std::min(own_rows, scan.scan_ny), scan.scan_nx) +
+                           64.0 * grid.angles;
+  }
+  // Reading and map work do not overlap: the larger of the two counts beside the stack.
+  const double beside = plan.tables_bytes + std::max(plan.buffer_bytes, plan.one_bin_bytes);
+  if (plan.one_bin_bytes > 0.0) {
+    const double room = settings.memory_limit_bytes - beside;
+    plan.bins_a_band = std::min(grid.bins, static_cast<int>(std::floor(room / plan.stack_bin_bytes)));
+    if (plan.bins_a_band < 1) {
+      throw input_error("--memory-limit {} is too little for the maps of one k of {} x {} positions: give {} or more, or more ranks",
+                        bytes_text(settings.memory_limit_bytes), scan.scan_ny, scan.scan_nx,
+                        bytes_text(beside + 2.0 * plan.stack_bin_bytes));
+    }
+    plan.bands = (grid.bins + plan.bins_a_band - 1) / plan.bins_a_band;
+    plan.bins_a_band = (grid.bins + plan.bands - 1) / plan.bands;  // bands of equal size
+  }
+  plan.total_bytes = beside + plan.bins_a_band * plan.stack_bin_bytes;
+  return plan;
+}
+
+AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader, const AreaGeometry& geometry,
+                        const KRange& k_range, const AnalysisSettings& settings, const Log& log, PhaseTimers& timers) {
+  const scan::ScanDescription& scan = reader.description();
+  AreaResult result;
+  result.name = scan.path.filename().string();
+  result.geometry = geometry;
+  result.scan_ny = scan.scan_ny;
+  result.scan_nx = scan.scan_nx;
+  result.k_known = scan.k_per_pixel_inverse_nm.value.has_value();
+  result.k_per_pixel = scan.k_per_pixel_inverse_nm.value.value_or(1.0);
+  result.scan_step_known = scan.scan_step_nm.value.has_value();
+  result.scan_step_nm = scan.scan_step_nm.value.value_or(1.0);
+  result.grid = {k_range.k_low / result.k_per_pixel, k_range.k_step / result.k_per_pixel, k_range.bins, settings.angles};
+  const auto warn = [&](const std::string& text) {
+    result.warnings.push_back(text);
+    log.warning("{}: {}", result.name, text);
+  };
+  double transmittance_min = geometry.disc ? settings.transmittance_min : 0.0;
+  if (geometry.disc && !settings.transmittance_min_given && geometry.median_transmittance < transmittance_min) {
+    warn(fmt::format("half of the patterns have a transmittance below {:.2f} (median {:.3f}), so the transmittance limit is set aside: "
+                     "plural scattering is likely; give --transmittance-min to filter all the same",
+                     transmittance_min, geometry.median_transmittance));
+    transmittance_min = 0.0;
+  }
+
+  const MemoryPlan memory =
+      collectively(communicator, [&] { return plan_memory(scan, result.grid, communicator.size(), settings); });
+  const auto positions = static_cast<std::size_t>(scan.scan_ny * scan.scan_nx);
+  const auto pixels = static_cast<std::size_t>(scan.pixels());
+  Range own_rows;
+  const std::vector<Range> blocks = row_blocks(scan, communicator, settings.preview, &own_rows);
+  std::vector<Range> row_ranges;
+  for (const std::int64_t edge : communicator.all_gather(std::span<const std::int64_t>(&own_rows.begin, 1))) {
+    row_ranges.push_back({edge, edge});
+  }
+  {
+    const auto ends = communicator.all_gather(std::span<const std::int64_t>(&own_rows.end, 1));
+    for (std::size_t rank = 0; rank < ends.size(); ++rank) row_ranges[rank].end = ends[rank];
+  }
+
+  PatternStatistics statistics(result.grid, geometry.gain, settings.order_limit, scan.scan_ny, scan.scan_nx);
+  InterpolationTables tables(result.grid, geometry.shape, geometry.ellipse, geometry.good,
+                             static_cast<std::size_t>(tables_kept));
+  const PatternJudge judge(geometry, settings, transmittance_min);
+  std::vector<std::uint8_t> verdicts(positions, static_cast<std::uint8_t>(Verdict::not_read));
+  result.transmittance.assign(positions, nan);
+  result.centre_x_px.assign(positions, nan);
+  result.centre_y_px.assign(positions, nan);
+  result.mean_pattern.assign(pixels, 0.0);
+  std::vector<float> polar(result.grid.samples());
+
+  for (auto* values : {&result.size, &result.size_error, &result.size_diameter, &result.area_fraction,
+                       &result.area_fraction_error, &result.map_variance, &result.map_noise_variance}) {
+    values->assign(static_cast<std::size_t>(k_range.bins), nan);
+  }
+  if (memory.bands == 0 && !settings.preview) {
+    warn(fmt::format("a scan of {} x {} positions is too small for maps (at least {} x {}): no speckle sizes and area fractions",
+                     scan.scan_ny, scan.scan_nx, least_map_side, least_map_side));
+  }
+
+  std::int64_t rows_here = 0;
+  for (const Range& block : blocks) rows_here += block.size();
+  std::vector<std::uint8_t> kept;
+  for (int band = 0; band < std::max(1, memory.bands); ++band) {
+    const bool first_pass = band == 0;
+    std::unique_ptr<MapStack> stack;
+    if (memory.bands > 0) {
+      const Range bins{static_cast<std::int64_t>(band) * memory.bins_a_band,
+                       std::min<std::int64_t>(static_cast<std::int64_t>(band + 1) * memory.bins_a_band, k_range.bins)};
+      stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx);
+    }
+    collectively(communicator, [&] {
+      const std::string task = memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
+      Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
+      std::vector<float> buffer;
+      double done = 0.0;
+      for (const Range& block : blocks) {
+        buffer.resize(static_cast<std::size_t>(block.size() * scan.values_per_row()));
+        {
+          const auto timing = timers.time("read");
+          reader.read_rows(block.begin, block.size(), buffer);
+        }
+        const auto timing = timers.time(first_pass ? "patterns" : "patterns again");
+        for (std::int64_t row = block.begin; row < block.end; ++row) {
+          for (std::int64_t column = 0; column < scan.scan_nx; ++column) {
+            const auto position = static_cast<std::size_t>(row * scan.scan_nx + column);
+            const auto pattern = std::span<const float>(buffer).subspan(
+                static_cast<std::size_t>((row - block.begin) * scan.scan_nx + column) * pixels, pixels);
+            if (first_pass) {
+              const auto judgement = judge.judge(pattern, row, column);
+              verdicts[position] = static_cast<std::uint8_t>(judgement.verdict);
+              result.transmittance[position] = judgement.transmittance;
+              result.centre_x_px[position] = judgement.disc_centre.x;
+              result.centre_y_px[position] = judgement.disc_centre.y;
+              count(result.counts, judgement.verdict);
+            }
+            if (verdicts[position] != static_cast<std::uint8_t>(Verdict::kept)) continue;
+            Point centre = geometry.centre_at(static_cast<double>(row), static_cast<double>(column));
+            if (settings.centre_source == CentreSource::pattern && geometry.disc && !settings.centre) {
+              centre = {result.centre_x_px[position] + geometry.ring_offset.x,
+                        result.centre_y_px[position] + geometry.ring_offset.y};
+            }
+            const InterpolationTable& table = tables.at(centre);
+            if (first_pass) {
+              table.transform(pattern, polar);
+              statistics.add(row, column, polar, table);
+              for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+                result.mean_pattern[pixel] += static_cast<double>(pattern[pixel]);
+              }
+            } else {
+              table.transform_bins(pattern, static_cast<int>(stack->bins().begin), static_cast<int>(stack->bins().end), polar);
+            }
+            if (stack) stack->add(row, column, polar, table);
+          }
+          done += static_cast<double>(scan.scan_nx);
+          progress.update(done);
+        }
+      }
+      if (stack) stack->flush();
+    });
+    if (first_pass) {
+      const auto timing = timers.time("combine");
+      auto counts = std::vector<std::int64_t>{result.counts.total, result.counts.kept, result.counts.not_finite,
+                                              result.counts.empty, result.counts.no_disc, result.counts.too_thick,
+                                              result.counts.wrong_thickness};
+      communicator.sum_in_place(std::span<std::int64_t>(counts));
+      result.counts = {counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6]};
+      if (result.counts.kept == 0) {
+        const Error error =
+            input_error("{}: none of {} patterns is left ({} with NaN or infinite pixels, {} empty, {} without a disc, {} below "
+                          "the transmittance {:.3f}, {} outside the thickness window): loosen the filters or check the data",
+                          result.name, result.counts.total, result.counts.not_finite, result.counts.empty, result.counts.no_disc,
+                          result.counts.too_thick, transmittance_min, result.counts.wrong_thickness);
+        collectively(communicator, [&] { throw error; });
+      }
+      result.averages = statistics.averages(communicator);
+      communicator.sum_in_place(std::span<double>(result.mean_pattern));
+      for (double& value : result.mean_pattern) value /= static_cast<double>(result.counts.kept);
+      // Every position was read by one rank; the others hold NaN, which a minimum would keep.
+      communicator.min_in_place(std::span<std::uint8_t>(verdicts));
+      const auto fill_in = [&](std::vector<double>& values) {
+        for (std::size_t position = 0; position < positions; ++position) {
+          if (!std::isfinite(values[position])) values[position] = -std::numeric_limits<double>::infinity();
+        }
+        communicator.max_in_place(std::span<double>(values));
+        for (double& value : values) {
+          if (std::isinf(value)) value = nan;
+        }
+      };
+      fill_in(result.transmittance);
+      fill_in(result.centre_x_px);
+      fill_in(result.centre_y_px);
+      kept.resize(positions);
+      for (std::size_t position = 0; position < positions; ++position) {
+        kept[position] = verdicts[position] == static_cast<std::uint8_t>(Verdict::kept) ? 1 : 0;
+      }
+    }
+    if (!stack) continue;
+    const auto timing = timers.time("maps");
+    MapAutocorrelation correlation(scan.scan_ny, scan.scan_nx, largest_lag(scan, settings), kept, angle_groups);
+    const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
+    for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator.size()) {
+      const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
+      std::vector<MapDescriptors> described;
+      collectively(communicator, [&] {
+        for (const BinMaps& maps : here) described.push_back(describe_maps(maps, correlation, settings.false_positives));
+      });
+      const auto all = communicator.all_gather(std::span<const MapDescriptors>(described));
+      for (std::size_t index = 0; index < all.size(); ++index) {
+        const auto bin = static_cast<std::size_t>(first) + index;
+        result.size[bin] = all[index].size;
+        result.size_error[bin] = all[index].size_error;
+        result.area_fraction[bin] = all[index].area_fraction;
+        result.area_fraction_error[bin] = all[index].area_fraction_error;
+        result.map_variance[bin] = all[index].variance;
+        result.map_noise_variance[bin] = all[index].noise_variance;
+      }
+      for (const auto& [bin, angle] : examples) {
+        if (bin < first || bin >= std::min(first + communicator.size(), stack->bins().end)) continue;
+        ExampleMap example{bin, angle, std::vector<float>(positions)};
+        const int owner = bin - static_cast<int>(first);
+        if (communicator.rank() == owner) here.front().copy_map(angle, example.relative);
+        communicator.broadcast(std::span<float>(example.relative), owner);
+        result.example_maps.push_back(std::move(example));
+      }
+    }
+  }
+  // Scan steps to nm, and the probe taken out in quadrature.
+  const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
+  int below_probe = 0;
+  for (std::size_t bin = 0; bin < result.size.size(); ++bin) {
+    if (!std::isfinite(result.size[bin])) continue;
+    const double blurred = result.size[bin] * result.scan_step_nm;
+    const double squared = blurred * blurred - probe * probe;
+    if (squared <= 0.0) {
+      result.size[bin] = nan;
+      result.size_error[bin] = nan;
+      ++below_probe;
+      continue;
+    }
+    result.size[bin] = std::sqrt(squared);
+    result.size_error[bin] *= result.scan_step_nm * blurred / result.size[bin];
+  }
+  if (below_probe > 0) {
+    warn(fmt::format("at {} of {} k the speckles are not larger than the probe ({:.3g} nm): no size there", below_probe, k_range.bins, probe));
+  }
+  return result;
+}
+
+}  // namespace mesoglass::diffraction

@@ -1,0 +1,91 @@
+// One area (one scan): the pass over its patterns and the maps, and what they give.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/communicator.hpp"
+#include "core/distribution.hpp"
+#include "core/logging.hpp"
+#include "core/phase_timers.hpp"
+#include "diffraction/analysis_settings.hpp"
+#include "diffraction/mro_types.hpp"
+#include "diffraction/pattern_statistics.hpp"
+#include "diffraction/polar_sampling.hpp"
+#include "diffraction/survey.hpp"
+#include "scan/scan_reader.hpp"
+
+namespace mesoglass::diffraction {
+
+// Patterns by what became of them.
+struct PatternCounts {
+  std::int64_t total = 0;       // in the scan (of the analysed rows)
+  std::int64_t kept = 0;
+  std::int64_t not_finite = 0;  // a NaN or infinite pixel
+  std::int64_t empty = 0;       // nothing recorded (sum not positive)
+  std::int64_t no_disc = 0;     // no disc in the aperture
+  std::int64_t too_thick = 0;   // transmittance below the limit
+  std::int64_t wrong_thickness = 0;  // outside the thickness window
+};
+
+struct ExampleMap {
+  int bin = 0;
+  int angle = 0;
+  std::vector<float> relative;  // (scan_y, scan_x), NaN where missing
+};
+
+struct AreaResult {
+  std::string name;            // the file's
+  AreaGeometry geometry;
+  PatternCounts counts;
+  PolarGrid grid;
+  PatternAverages averages;
+  std::int64_t scan_ny = 0, scan_nx = 0;
+  double scan_step_nm = 1.0;   // 1 where unknown
+  bool scan_step_known = false;
+  double k_per_pixel = 1.0;    // 1 where unknown
+  bool k_known = false;
+  std::vector<double> size, size_error;      // nm (or scan steps), a bin; NaN where not found
+  std::vector<double> size_diameter;         // of spheres that give this size; NaN where not found
+  std::vector<double> area_fraction, area_fraction_error;
+  std::vector<double> map_variance, map_noise_variance;  // relative, a bin
+  std::vector<double> transmittance;         // (scan_y, scan_x), NaN where not measured
+  std::vector<double> centre_x_px, centre_y_px;  // of the disc, (scan_y, scan_x)
+  std::vector<double> mean_pattern;          // (ky, kx) of the kept patterns, detector units
+  std::vector<ExampleMap> example_maps;
+  std::vector<std::string> warnings;
+};
+
+// The polar grid for all areas of a sample: k from the disc's skirt to the largest circle that is whole on every area's
+// detector, one bin a pixel of the first area, or as the settings say. Throws input_error where that leaves no bins.
+struct KRange {
+  double k_low = 0.0;
+  double k_step = 1.0;
+  int bins = 0;
+  [[nodiscard]] double k(int bin) const noexcept { return k_low + k_step * bin; }
+};
+[[nodiscard]] KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
+                                    const std::vector<const scan::ScanDescription*>& scans,
+                                    const AnalysisSettings& settings);
+
+// How the maps are worked: in bands of k bins that fit into memory; every band after the first reads the scan again.
+struct MemoryPlan {
+  double buffer_bytes = 0.0;      // patterns being read
+  double tables_bytes = 0.0;      // interpolation tables and sums
+  double one_bin_bytes = 0.0;     // whole maps of one bin, and their autocorrelation
+  double stack_bin_bytes = 0.0;   // this rank's rows of one bin's maps
+  int bins_a_band = 0;
+  int bands = 0;                  // 0 = the scan is too small for maps
+  double total_bytes = 0.0;
+};
+// Throws input_error where not even one bin fits, naming the limit that would do. Pure.
+[[nodiscard]] MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid, int ranks,
+                                     const AnalysisSettings& settings);
+
+// Runs over the area. Collective.
+[[nodiscard]] AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader,
+                                      const AreaGeometry& geometry, const KRange& k_range,
+                                      const AnalysisSettings& settings, const Log& log, PhaseTimers& timers);
+
+}  // namespace mesoglass::diffraction

@@ -1,0 +1,83 @@
+// Dark-field maps: for every k bin and angle the map over the scan of the intensity at (k, phi), divided by the
+// pattern's own mean over the angles at that k, so that thickness and beam current drop out.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/communicator.hpp"
+#include "core/distribution.hpp"
+#include "diffraction/polar_sampling.hpp"
+
+namespace mesoglass::diffraction {
+
+// A relative intensity as stored: 16 bits in steps of 1/1024 of the mean from -8 to almost 56. The rounding adds a
+// white variance of 8e-8, far below counting noise.
+struct StoredIntensity {
+  static constexpr float step = 1.0F / 1024.0F;
+  static constexpr float zero = 8192.0F;
+  static constexpr std::uint16_t missing = 65535;
+  [[nodiscard]] static float decode(std::uint16_t stored) noexcept {
+    return (static_cast<float>(stored) - zero) * step;
+  }
+};
+
+// The maps of one k bin, all rows.
+class BinMaps {
+ public:
+  BinMaps(int bin, int angles, std::int64_t ny, std::int64_t nx) : bin_(bin), angles_(angles), ny_(ny), nx_(nx) {}
+  [[nodiscard]] int bin() const noexcept { return bin_; }
+  [[nodiscard]] int angles() const noexcept { return angles_; }
+  [[nodiscard]] std::int64_t ny() const noexcept { return ny_; }
+  [[nodiscard]] std::int64_t nx() const noexcept { return nx_; }
+  // Relative intensities of one angle, (ny, nx); NaN where missing.
+  void copy_map(int angle, std::span<float> map) const;
+
+ private:
+  friend class MapStack;
+  struct Part {
+    Range rows;
+    std::size_t offset = 0;  // of (angle 0, first row) in values_
+  };
+  int bin_;
+  int angles_;
+  std::int64_t ny_;
+  std::int64_t nx_;
+  std::vector<Part> parts_;
+  std::vector<std::uint16_t> values_;
+};
+
+// This rank's rows of the maps of a band of k bins, stored [bin][angle][row][x].
+class MapStack {
+ public:
+  // `first_bin` to `last_bin` of `grid`; `rows` are this rank's.
+  MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx);
+
+  // One pattern's polar values (the grid's full shape; only the band is read). Patterns of a row come in any order;
+  // a pattern that never comes is missing. Writes are gathered in tiles: call flush() after the last.
+  void add(std::int64_t row, std::int64_t column, std::span<const float> polar, const InterpolationTable& table);
+  void flush();
+
+  [[nodiscard]] Range bins() const noexcept { return bins_; }
+  // Bytes for one bin of `rows` rows.
+  [[nodiscard]] static double bytes_per_bin(const PolarGrid& grid, std::int64_t rows, std::int64_t scan_nx) noexcept;
+  // Every rank gets whole maps of one bin: rank p those of bin first + p, nothing where that lies beyond the band.
+  // `row_ranges` are all ranks' rows. Collective.
+  [[nodiscard]] std::vector<BinMaps> exchange(const Communicator& communicator, int first,
+                                              std::span<const Range> row_ranges) const;
+
+ private:
+  PolarGrid grid_;
+  Range bins_;
+  Range rows_;
+  std::int64_t scan_ny_;
+  std::int64_t scan_nx_;
+  std::size_t samples_;  // in the band
+  std::vector<std::uint16_t> values_;
+  std::vector<std::uint16_t> tile_;
+  std::vector<std::int64_t> tile_columns_;
+  std::int64_t tile_row_ = -1;
+};
+
+}  // namespace mesoglass::diffraction

@@ -1,0 +1,30 @@
+// The table of MRO types: peaks of size(k) and of order(k).
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace mesoglass::diffraction {
+
+struct MroType {
+  double k_peak = 0.0, k_low = 0.0, k_high = 0.0;  // nm^-1, or pixels without calibration
+  double size_nm = 0.0, size_error_nm = 0.0;
+  double area_fraction = 0.0, area_fraction_error = 0.0;
+  double order = 0.0, order_error = 0.0;
+};
+
+// What the peaks are looked for in, one value a k; NaN = unknown.
+struct DescriptorCurves {
+  std::span<const double> k;
+  std::span<const double> size, size_error;
+  std::span<const double> area_fraction, area_fraction_error;
+  std::span<const double> order, order_error;
+};
+
+// A peak of order(k) or size(k) is a maximum of the curve, smoothed over three bins, that stands above the higher of the
+// minima beside it by more than `significance` standard errors; its range is where the curve stays above half of that
+// height. Peaks of the two curves whose ranges hold each other's maximum are one type. Size, area fraction and order of a
+// type are the error-weighted means over the three bins about its peak. Ordered by k. Pure.
+[[nodiscard]] std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance);
+
+}  // namespace mesoglass::diffraction

@@ -1,0 +1,151 @@
+#include "diffraction/polar_sampling.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+
+#include "diffraction/kernel_dispatch.hpp"
+
+namespace mesoglass::diffraction {
+
+namespace {
+
+constexpr double centre_steps_per_pixel = 16.0;
+constexpr double least_good_weight = 0.5;
+
+MESOGLASS_KERNEL void interpolate(const float* pattern, std::int64_t row, const std::int32_t* offsets,
+                                  const float* weights, std::size_t samples, float* values) {
+  for (std::size_t sample = 0; sample < samples; ++sample) {
+    const float* upper = pattern + offsets[sample];
+    const float* lower = upper + row;
+    const float* w = weights + 4 * sample;
+    values[sample] = (w[0] * upper[0] + w[1] * upper[1]) + (w[2] * lower[0] + w[3] * lower[1]);
+  }
+}
+
+std::uint64_t next_identity() {
+  static std::atomic<std::uint64_t> tables{0};
+  return ++tables;
+}
+
+}  // namespace
+
+InterpolationTable::InterpolationTable(const PolarGrid& grid, const PatternShape& shape, Point centre,
+                                       const Ellipse& ellipse, std::span<const std::uint8_t> good)
+    : grid_(grid),
+      identity_(next_identity()),
+      row_(shape.nx),
+      offsets_(grid.samples(), 0),
+      weights_(4 * grid.samples(), 0.0F),
+      missing_(grid.samples(), 1),
+      valid_(static_cast<std::size_t>(grid.bins), 0) {
+  for (int angle = 0; angle < grid.angles; ++angle) {
+    const double phi = 2.0 * units::pi * angle / grid.angles;
+    const Point direction = ellipse.distort({std::cos(phi), std::sin(phi)});
+    for (int bin = 0; bin < grid.bins; ++bin) {
+      const double x = centre.x + grid.radius_px(bin) * direction.x;
+      const double y = centre.y + grid.radius_px(bin) * direction.y;
+      if (!(x >= 0.0 && y >= 0.0 && x <= static_cast<double>(shape.nx - 1) && y <= static_cast<double>(shape.ny - 1))) {
+        continue;
+      }
+      const auto column = std::min(static_cast<std::int64_t>(x), shape.nx - 2);
+      const auto line = std::min(static_cast<std::int64_t>(y), shape.ny - 2);
+      const double fx = x - static_cast<double>(column);
+      const double fy = y - static_cast<double>(line);
+      std::array<double, 4> w = {(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy};
+      const std::int64_t offset = line * shape.nx + column;
+      if (!good.empty()) {
+        const std::array<std::int64_t, 4> pixels = {offset, offset + 1, offset + shape.nx, offset + shape.nx + 1};
+        double kept = 0.0;
+        for (std::size_t corner = 0; corner < 4; ++corner) {
+          if (good[static_cast<std::size_t>(pixels[corner])] == 0) w[corner] = 0.0;
+          kept += w[corner];
+        }
+        if (kept < least_good_weight) continue;
+        for (double& weight : w) weight /= kept;
+      }
+      const std::size_t sample = static_cast<std::size_t>(bin) * static_cast<std::size_t>(grid.angles) +
+                                 static_cast<std::size_t>(angle);
+      offsets_[sample] = static_cast<std::int32_t>(offset);
+      for (std::size_t corner = 0; corner < 4; ++corner) weights_[4 * sample + corner] = static_cast<float>(w[corner]);
+      missing_[sample] = 0;
+      ++valid_[static_cast<std::size_t>(bin)];
+    }
+  }
+  for (std::size_t sample = 0; sample < missing_.size(); ++sample) {
+    if (missing_[sample] != 0) missing_samples_.push_back(static_cast<std::uint32_t>(sample));
+  }
+}
+
+void InterpolationTable::transform(std::span<const float> pattern, std::span<float> polar) const {
+  transform_bins(pattern, 0, grid_.bins, polar);
+}
+
+void InterpolationTable::transform_bins(std::span<const float> pattern, int first_bin, int last_bin,
+                                        std::span<float> polar) const {
+  const std::size_t first = static_cast<std::size_t>(first_bin) * static_cast<std::size_t>(grid_.angles);
+  const std::size_t last = static_cast<std::size_t>(last_bin) * static_cast<std::size_t>(grid_.angles);
+  interpolate(pattern.data(), row_, offsets_.data() + first, weights_.data() + 4 * first, last - first,
+              polar.data() + first);
+}
+
+std::vector<double> InterpolationTable::noise_power(int bin) const {
+  const auto angles = static_cast<std::size_t>(grid_.angles);
+  const std::size_t first = static_cast<std::size_t>(bin) * angles;
+  // A(d) = sum over pixels and angles of w_j w_(j + d): only samples that share a pixel contribute.
+  std::map<std::int64_t, std::vector<std::pair<std::size_t, double>>> samples_of_pixel;
+  const std::array<std::int64_t, 4> steps = {0, 1, row_, row_ + 1};
+  for (std::size_t angle = 0; angle < angles; ++angle) {
+    for (std::size_t corner = 0; corner < 4; ++corner) {
+      const double weight = static_cast<double>(weights_[4 * (first + angle) + corner]);
+      if (weight != 0.0) samples_of_pixel[offsets_[first + angle] + steps[corner]].emplace_back(angle, weight);
+    }
+  }
+  std::vector<double> correlation(angles, 0.0);
+  for (const auto& [pixel, samples] : samples_of_pixel) {
+    for (const auto& [angle_a, weight_a] : samples) {
+      for (const auto& [angle_b, weight_b] : samples) {
+        correlation[(angle_b + angles - angle_a) % angles] += weight_a * weight_b;
+      }
+    }
+  }
+  std::vector<double> power(angles / 2 + 1, 0.0);
+  for (std::size_t n = 0; n < power.size(); ++n) {
+    for (std::size_t step = 0; step < angles; ++step) {
+      power[n] += correlation[step] *
+                  std::cos(2.0 * units::pi * static_cast<double>((n * step) % angles) / static_cast<double>(angles));
+    }
+  }
+  return power;
+}
+
+std::size_t InterpolationTable::bytes() const noexcept {
+  return offsets_.size() * sizeof(std::int32_t) + weights_.size() * sizeof(float) + missing_.size() +
+         valid_.size() * sizeof(int);
+}
+
+InterpolationTables::InterpolationTables(const PolarGrid& grid, const PatternShape& shape, const Ellipse& ellipse,
+                                         std::span<const std::uint8_t> good, std::size_t capacity)
+    : grid_(grid), shape_(shape), ellipse_(ellipse), good_(good), capacity_(capacity) {}
+
+const InterpolationTable& InterpolationTables::at(Point centre) {
+  const Key key{static_cast<std::int64_t>(std::lround(centre.x * centre_steps_per_pixel)),
+                static_cast<std::int64_t>(std::lround(centre.y * centre_steps_per_pixel))};
+  if (!tables_.empty() && tables_.front().first == key) return tables_.front().second;
+  if (const auto found = places_.find(key); found != places_.end()) {
+    tables_.splice(tables_.begin(), tables_, found->second);
+    return tables_.front().second;
+  }
+  if (tables_.size() >= capacity_) {
+    places_.erase(tables_.back().first);
+    tables_.pop_back();
+  }
+  const Point rounded{static_cast<double>(key.first) / centre_steps_per_pixel,
+                      static_cast<double>(key.second) / centre_steps_per_pixel};
+  tables_.emplace_front(key, InterpolationTable(grid_, shape_, rounded, ellipse_, good_));
+  places_[key] = tables_.begin();
+  return tables_.front().second;
+}
+
+}  // namespace mesoglass::diffraction
