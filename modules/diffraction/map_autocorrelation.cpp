@@ -42,13 +42,12 @@ struct Point2 {
   double weight = 0.0;
 };
 
-// Least squares c0 + c1 r + c2 r^2.
-Eigen::Vector3d fit_quadratic(std::span<const Point2> points, double origin) {
+// Least squares c0 + c1 u + c2 u^2 of points (u, value).
+Eigen::Vector3d fit_quadratic(std::span<const Point2> points) {
   Eigen::Matrix3d normal = Eigen::Matrix3d::Zero();
   Eigen::Vector3d right = Eigen::Vector3d::Zero();
   for (const Point2& point : points) {
-    const double r = point.radius - origin;
-    const Eigen::Vector3d basis(1.0, r, r * r);
+    const Eigen::Vector3d basis(1.0, point.radius, point.radius * point.radius);
     normal += point.weight * basis * basis.transpose();
     right += point.weight * point.value * basis;
   }
@@ -116,8 +115,11 @@ SpeckleSize speckle_size(std::span<const LagValue> lags, double positions, doubl
       }
     }
     if (!std::isfinite(half_radius)) break;
-    const double reach = std::max(2.3, 0.8 * half_radius);
-    top = fit_quadratic(between(points, 0.5, reach), 0.0)[0];
+    // A map blurred by a smooth probe has an autocorrelation that is even and smooth: a + b r^2 + c r^4.
+    constexpr double least_reach = 2.3;  // lags 1, sqrt 2, 2 and sqrt 5: one more than unknowns
+    auto inner = between(points, 0.5, std::max(least_reach, 0.9 * half_radius));
+    for (Point2& point : inner) point.radius *= point.radius;
+    top = fit_quadratic(inner)[0];
     if (!(top > 0.0)) break;
   }
   result.variance = top;
@@ -135,9 +137,10 @@ SpeckleSize speckle_size(std::span<const LagValue> lags, double positions, doubl
   if (scatter_weight > 0.0 && top < least_significance * std::sqrt(scatter / scatter_weight)) return result;
   // The crossing once more, from all single lags near it.
   const double width = std::max(1.6, 0.3 * half_radius);
-  const auto near = between(points, half_radius - width, half_radius + width);
+  auto near = between(points, half_radius - width, half_radius + width);
   if (near.size() >= 6) {
-    const Eigen::Vector3d curve = fit_quadratic(near, half_radius);
+    for (Point2& point : near) point.radius -= half_radius;
+    const Eigen::Vector3d curve = fit_quadratic(near);
     double shift = 0.0;
     for (int round = 0; round < 8; ++round) {
       const double slope = curve[1] + 2.0 * curve[2] * shift;

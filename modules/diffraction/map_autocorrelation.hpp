@@ -23,7 +23,7 @@ struct SpeckleSize {
 };
 
 // The radial mean's full width at half maximum. The spike of uncorrelated noise at zero lag is left out: the value there
-// is extrapolated from small lags with a + b r + c r^2. The maps' means were taken from the maps themselves, which
+// is extrapolated from small lags with a + b r^2 + c r^4. The maps' means were taken from the maps themselves, which
 // lowers every lag by the variance of the mean; that is put back, assuming no correlation beyond `largest_lag` steps.
 // NaN where the half maximum lies beyond the lags or under one step, or where the signal is lost in the scatter.
 // Pure; tested against Gaussian and disc speckles.

@@ -9,45 +9,43 @@ namespace mesoglass::diffraction {
 
 namespace {
 
-// The domain's transform F(q) of a radial profile of unit diameter, q in units of 1/diameter: the Hankel transform by
-// Simpson's rule. |F|^2 times the probe's is the power spectrum, whose transform is the autocorrelation.
-double hankel(const std::vector<double>& values, double step, double q) {
-  double sum = 0.0;
-  const std::size_t last = values.size() - 1;
-  for (std::size_t i = 0; i <= last; ++i) {
-    const double r = step * static_cast<double>(i);
-    const double weight = i == 0 || i == last ? 1.0 : (i % 2 == 1 ? 4.0 : 2.0);
-    sum += weight * values[i] * r * std::cyl_bessel_j(0.0, q * r);
-  }
-  return sum * step / 3.0;
+// Transform of a domain of unit diameter at q (in units of 1/diameter), 1 at q = 0. A sphere's projected thickness
+// transforms like the sphere itself (projection-slice theorem).
+double transform(DomainProfile profile, double q) {
+  const double x = 0.5 * q;
+  if (x < 1e-3) return 1.0;
+  if (profile == DomainProfile::disc) return 2.0 * std::cyl_bessel_j(1.0, x) / x;
+  return 3.0 * (std::sin(x) - x * std::cos(x)) / (x * x * x);
 }
 
-// Of a unit diameter with a probe of `probe` diameters.
+// Of a unit diameter with a probe of `probe` diameters: the autocorrelation is the transform of the power spectrum
+// |F(q)|^2 times the probe's.
 double unit_size(DomainProfile profile, double probe) {
   if (profile == DomainProfile::gaussian) return 1.0;
-  constexpr std::size_t radial = 400;
-  std::vector<double> shape(radial + 1);
-  const double shape_step = 0.5 / radial;
-  for (std::size_t i = 0; i <= radial; ++i) {
-    const double r = shape_step * static_cast<double>(i);
-    // The edge itself counts half, as the rule wants for a jump.
-    shape[i] = profile == DomainProfile::disc ? 1.0 : std::sqrt(std::fmax(0.0, 1.0 - 4.0 * r * r));
-  }
   const double sigma = probe / std::sqrt(8.0 * std::log(2.0));
-  constexpr std::size_t waves = 1200;
-  constexpr double largest_wave = 120.0;
-  const double wave_step = largest_wave / waves;
+  // The probe ends the spectrum; a bare disc, whose spectrum decays most slowly, leaves 0.1 % beyond the last wave.
+  constexpr double last_bare_wave = 1000.0;
+  constexpr double last_probe_wave = 4.0;  // standard deviations of the probe's transform
+  const double largest_wave = sigma > 0.0 ? std::fmin(last_bare_wave, last_probe_wave / sigma) : last_bare_wave;
+  const auto waves = std::max<std::size_t>(400, 2 * static_cast<std::size_t>(2.0 * largest_wave));
+  const double step = largest_wave / static_cast<double>(waves);
   std::vector<double> power(waves + 1);
   for (std::size_t i = 0; i <= waves; ++i) {
-    const double q = wave_step * static_cast<double>(i);
-    const double f = hankel(shape, shape_step, q) * std::exp(-0.5 * q * q * sigma * sigma);
-    power[i] = f * f;
+    const double q = step * static_cast<double>(i);
+    const double f = transform(profile, q) * std::exp(-0.5 * q * q * sigma * sigma);
+    const double simpson = i == 0 || i == waves ? 1.0 : (i % 2 == 1 ? 4.0 : 2.0);
+    power[i] = simpson * q * f * f;
   }
-  const auto correlation = [&](double lag) { return hankel(power, wave_step, lag); };
+  const auto correlation = [&](double lag) {
+    double sum = 0.0;
+    for (std::size_t i = 0; i <= waves; ++i) sum += power[i] * std::cyl_bessel_j(0.0, step * static_cast<double>(i) * lag);
+    return sum;
+  };
   const double half = 0.5 * correlation(0.0);
   double low = 0.0;
-  double high = 2.0 + 2.0 * probe;
-  for (int round = 0; round < 50; ++round) {
+  double high = 1.0 + 2.0 * probe;
+  constexpr int halvings = 24;
+  for (int round = 0; round < halvings; ++round) {
     const double middle = 0.5 * (low + high);
     (correlation(middle) > half ? low : high) = middle;
   }
