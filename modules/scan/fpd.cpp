@@ -1,5 +1,7 @@
 // The HDF5 layout of the fpd library (Merlin and Medipix detectors): /fpd_expt/fpd_data/data (scanY, scanX, colour,
 // detY, detX), where the colour axis may be missing and files of one scan row or point keep axes of length one.
+#include <algorithm>
+
 #include "scan/hdf5_scan.hpp"
 
 namespace mesoglass::scan {
@@ -28,12 +30,10 @@ std::unique_ptr<ScanReader> open_fpd(const SharedHdf5& open, const ReadOptions& 
                         file.path().string(), axis + 1, data, name);
     }
   }
-  for (std::size_t axis = 1; axis < roles.size(); ++axis) {
-    const bool ordered = roles[axis] == AxisRole::single || roles[axis - 1] == AxisRole::single ||
-                         static_cast<int>(roles[axis]) > static_cast<int>(roles[axis - 1]);
-    if (!ordered) has_y = false;
-  }
-  if (!has_y || !has_x) {
+  std::vector<AxisRole> in_use = roles;
+  in_use.erase(std::remove(in_use.begin(), in_use.end(), AxisRole::single), in_use.end());
+  const bool ordered = std::is_sorted(in_use.begin(), in_use.end());
+  if (!has_y || !has_x || !ordered) {
     throw input_error("{}: {} lacks its detector axes or has them in another order than detY, detX last: the file is "
                       "damaged",
                       file.path().string(), data);
