@@ -190,9 +190,10 @@ class DesignReader {
                           file_name_, sweep);
       }
       std::vector<Section> next;
-      std::istringstream values(sweep.substr(colon + 1));
-      for (std::string value; std::getline(values, value, ',');) {
-        for (auto copy : result) {
+      for (const auto& base : result) {
+        std::istringstream values(sweep.substr(colon + 1));
+        for (std::string value; std::getline(values, value, ',');) {
+          auto copy = base;
           copy.name += fmt::format(", {} = {}", name, trimmed(value));
           copy.lines.push_back({name, trimmed(value)});
           next.push_back(std::move(copy));

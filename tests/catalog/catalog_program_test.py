@@ -1,0 +1,124 @@
+"""mg-catalog as a person runs it: the same file on any number of ranks, shipped inputs, measured MRO, bad input."""
+
+import unittest
+
+import h5py
+import numpy
+from program_test import SOURCE, ProgramTest
+
+
+def content(path):
+    """Every dataset but the provenance."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]})
+                        if isinstance(item, h5py.Dataset) and not name.startswith("provenance") else None)
+    return found
+
+
+class CatalogProgram(ProgramTest):
+    def assert_same(self, first, second):
+        a, b = content(self.folder / first), content(self.folder / second)
+        self.assertEqual(a.keys(), b.keys())
+        for name in a:
+            self.assertEqual(a[name].tobytes(), b[name].tobytes(), name)
+
+    def test_same_bits_on_any_number_of_ranks(self):
+        for case in (["--glass", "x05", "--nx", "20", "--fraction", "0.4"],
+                     ["--glass", "x05", "--parameter-set", "2d", "--nx", "50", "--mixing", "voxel"],
+                     ["--glass", "x1", "--nx", "4", "--ny", "6", "--nz", "2", "--domain-diameter", "0"]):
+            for ranks in (1, 2, 3):
+                self.run_ok("mg-catalog", *case, "--seed", 5, "--output", f"on{ranks}.h5", "--overwrite", ranks=ranks)
+            self.assert_same("on1.h5", "on2.h5")
+            self.assert_same("on1.h5", "on3.h5")
+
+    def test_shipped_inputs_are_the_built_in_glasses(self):
+        for glass in ("x0", "x05", "x1"):
+            self.run_ok("mg-catalog", "--config", SOURCE / "inputs/paper" / f"{glass}.cfg", "--output", f"{glass}.h5")
+            self.run_ok("mg-catalog", "--glass", glass, "--parameter-set", "2d", "--nx", 128, "--output", "built-in.h5",
+                        "--overwrite")
+            self.assert_same(f"{glass}.h5", "built-in.h5")
+
+    def test_summary_tells_what_was_built(self):
+        self.run_ok("mg-catalog", "--glass", "x0", "--nx", 32, "--fraction", 0.25, "--output", "c.h5", "--summary", "s.json")
+        summary = self.summary("s.json")
+        types = content(self.folder / "c.h5")["voxels/type"]
+        self.assertEqual(types.shape, (32, 32, 32))
+        self.assertAlmostEqual(summary["mro_volume_fraction"], float((types > 0).mean()), places=12)
+        self.assertAlmostEqual(summary["mro_volume_fraction"], 0.25, delta=3.4 / 2 / 32**3 + 1e-9)
+        self.assertAlmostEqual(summary["domain_diameter_mean"], 2.8, delta=0.05)
+
+    def test_dry_run_writes_nothing(self):
+        result = self.run_ok("mg-catalog", "--glass", "x0", "--nx", 512, "--dry-run", ranks=2)
+        self.assertIn("512 x 512 x 512", result.stdout)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def write_mro(self, name="mro.h5", **changes):
+        columns = {"k_peak": [4.3, 3.9], "k_low": [4.1, 3.7], "k_high": [4.6, 4.1], "size_nm": [1.3, 1.2],
+                   "size_error_nm": [0.1, 0.1], "area_fraction": [0.12, 0.04], "area_fraction_error": [0.01, 0.01],
+                   "order": [0.002, 0.02], "order_error": [0.0002, 0.002]}
+        columns.update(changes)
+        with h5py.File(self.folder / name, "w") as file:
+            file.attrs["format"] = "mesoglass mro"
+            file.attrs["format_version"] = numpy.array([1, 0])
+            for column, values in columns.items():
+                file[f"mro/types/{column}"] = numpy.array(values, dtype=float)
+
+    def test_measured_order_becomes_zones(self):
+        self.write_mro()
+        self.run_ok("mg-catalog", "--from", "mro.h5", "--order-weak", 0.002, "--order-strong", 0.02, "--nx", 24,
+                    "--size-factor", 2, "--output", "c.h5", ranks=2)
+        catalog = content(self.folder / "c.h5")
+        self.assertEqual(list(catalog["types/modes"]), [20, 12, 2])
+        numpy.testing.assert_allclose(catalog["types/softening"], [1, 0.9, 0.01], rtol=1e-12)
+        numpy.testing.assert_array_equal(catalog["types/source_order"], [numpy.nan, 0.002, 0.02])
+        numpy.testing.assert_allclose(catalog["realised/volume_fraction"], [0.8, 0.15, 0.05], atol=0.001)
+
+    def test_bad_measurements_are_refused(self):
+        calibration = ("--order-weak", 0.002, "--order-strong", 0.02)
+        self.write_mro("short.h5", order=[0.002])
+        self.write_mro("empty.h5", **{name: [] for name in (
+            "k_peak", "k_low", "k_high", "size_nm", "size_error_nm", "area_fraction", "area_fraction_error", "order",
+            "order_error")})
+        self.write_mro("nan.h5", order=[numpy.nan, 0.0])
+        (self.folder / "text.h5").write_text("not a file of numbers")
+        self.run_ok("mg-catalog", "--glass", "x0", "--nx", 8, "--output", "catalog.h5")
+        (self.folder / "cut.h5").write_bytes((self.folder / "catalog.h5").read_bytes()[:3000])
+        for name in ("short.h5", "empty.h5", "nan.h5", "text.h5", "catalog.h5", "cut.h5", "absent.h5"):
+            self.assert_refused("mg-catalog", "--from", name, *calibration, "--output", "o.h5", mentions=[name], ranks=2)
+        self.write_mro()
+        self.assert_refused("mg-catalog", "--from", "mro.h5", mentions=["--order-weak"])
+
+    def test_impossible_requests_are_refused(self):
+        for arguments, word in (
+                ([], "--glass"),
+                (["--glass", "x0", "--type", "a: modes=2, amplitude=1, softening=1"], "exactly one"),
+                (["--glass", "x9"], "x9"),
+                (["--glass", "x0", "--fraction", "0.41"], "0.41"),
+                (["--glass", "x0", "--fraction", "nan"], "nan"),
+                (["--glass", "x0", "--nx", "8", "--domain-diameter", "40"], "40"),
+                (["--glass", "x0", "--parameter-set", "2d", "--nx", "8", "--nz", "8", "--tension-biased"], "two dimensions"),
+                (["--type", "odd one: modes=7, amplitude=1, softening=1"], "odd one"),
+                (["--type", "a: modes=2, amplitude=1, softening=2"], "softening"),
+                (["--type", "a: modes=2, amplitude=1, softening=1, fraction=0.3",
+                  "--type", "b: modes=2, amplitude=1, softening=1, fraction=0.3"], "0.6"),
+                (["--glass", "x0", "--nx", "1048576"], "2^31"),
+                (["--glass", "x0", "--poisson-ratio", "0.5"], "0.5"),
+                (["--glas", "x0"], "glass"),
+                (["--glass", "x0", "--output", "no/such/folder/c.h5"], "no/such/folder")):
+            with self.subTest(arguments=arguments):
+                self.assert_refused("mg-catalog", *arguments, mentions=[word], ranks=2)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_existing_output_is_kept_unless_told(self):
+        self.run_ok("mg-catalog", "--glass", "x0", "--nx", 8, "--output", "c.h5")
+        before = (self.folder / "c.h5").read_bytes()
+        self.assert_refused("mg-catalog", "--glass", "x1", "--nx", 8, "--output", "c.h5", mentions=["c.h5", "--overwrite"])
+        self.run_ok("mg-catalog", "--glass", "x1", "--nx", 8, "--output", "c.h5", "--resume")
+        self.assertEqual((self.folder / "c.h5").read_bytes(), before)
+        self.run_ok("mg-catalog", "--glass", "x1", "--nx", 8, "--output", "c.h5", "--overwrite")
+        self.assertNotEqual((self.folder / "c.h5").read_bytes(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
