@@ -58,6 +58,10 @@ std::vector<CurvePeak> peaks_of(std::span<const double> values, std::span<const 
     }
     if (std::isfinite(values[i]) && weight > 0.0) smooth[i] = sum / weight;
   }
+  double highest = 0.0;
+  for (const double value : smooth) {
+    if (std::isfinite(value)) highest = std::max(highest, value);
+  }
   std::vector<CurvePeak> result;
   for (std::size_t i = 1; i + 1 < smooth.size(); ++i) {
     if (!(smooth[i] > smooth[i - 1] && smooth[i] >= smooth[i + 1])) continue;
@@ -66,7 +70,9 @@ std::vector<CurvePeak> peaks_of(std::span<const double> values, std::span<const 
     for (std::size_t j = i + 1; j < smooth.size() && smooth[j] <= smooth[i]; ++j) right = std::min(right, smooth[j]);
     const double height = smooth[i] - std::max(left, right);
     const double error = std::isfinite(errors[i]) ? errors[i] : 0.0;
-    if (!(height > 0.0) || height < significance * error) continue;
+    // A peak much lower than the curve's highest is a ripple on another one's flank.
+    constexpr double least_share = 0.05;
+    if (!(height > least_share * highest) || height < significance * error) continue;
     CurvePeak peak{i, i, i, error > 0.0 ? height / error : std::numeric_limits<double>::infinity()};
     const double level = smooth[i] - 0.5 * height;
     while (peak.low > 0 && smooth[peak.low - 1] > level) --peak.low;
@@ -87,6 +93,11 @@ std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double signi
     });
     if (!known) peaks.push_back(size_peak);
   }
+  // Where nothing is ordered, a peak of the size is scatter.
+  std::erase_if(peaks, [&](const CurvePeak& peak) {
+    const double error = std::isfinite(curves.order_error[peak.peak]) ? curves.order_error[peak.peak] : 0.0;
+    return !(curves.order[peak.peak] > significance * error);
+  });
   std::sort(peaks.begin(), peaks.end(), [](const CurvePeak& a, const CurvePeak& b) { return a.peak < b.peak; });
   std::vector<MroType> types;
   for (const CurvePeak& peak : peaks) {

@@ -16,10 +16,10 @@ constexpr std::size_t blocks = static_cast<std::size_t>(blocks_a_side * blocks_a
 constexpr std::size_t partial_tables_kept = 64;
 
 // One line of c_n: sums of the value without its bias, of its square and of the bias.
-MESOGLASS_KERNEL void accumulate(const float* powers, const double* beta, std::size_t orders, double scale,
-                                 double noise, double* sum, double* square, double* bias) {
+MESOGLASS_KERNEL void accumulate(const float* powers, const double* noise, std::size_t orders, double scale,
+                                 double noise_scale, double* sum, double* square, double* bias) {
   for (std::size_t n = 0; n < orders; ++n) {
-    const double removed = noise * beta[n];
+    const double removed = noise_scale * noise[n];
     const double value = static_cast<double>(powers[n]) * scale - removed;
     sum[n] += value;
     square[n] += value * value;
@@ -43,8 +43,7 @@ PatternStatistics::PatternStatistics(const PolarGrid& grid, double gain, int ord
       order_limit_(std::min(order_limit, grid.angles / 2)),
       scan_ny_(scan_ny),
       scan_nx_(scan_nx),
-      harmonics_(grid.angles),
-      complete_beta_(static_cast<std::size_t>(grid.bins)) {
+      harmonics_(grid.angles) {
   const auto orders = static_cast<std::size_t>(harmonics_.orders());
   const auto bins = static_cast<std::size_t>(grid.bins);
   powers_.resize(bins * orders);
@@ -54,15 +53,6 @@ PatternStatistics::PatternStatistics(const PolarGrid& grid, double gain, int ord
   bias_.assign(bins * orders, 0.0);
   counts_.assign(blocks * bins, 0.0);
   intensity_.assign(bins, 0.0);
-}
-
-const std::vector<double>& PatternStatistics::complete_beta(const InterpolationTable& table, int bin) {
-  auto& beta = complete_beta_[static_cast<std::size_t>(bin)];
-  if (beta.empty()) {
-    beta = table.noise_power(bin);
-    for (double& value : beta) value /= grid_.angles;
-  }
-  return beta;
 }
 
 const PatternStatistics::PartialBins& PatternStatistics::partial_bins(const InterpolationTable& table) {
@@ -76,9 +66,8 @@ const PatternStatistics::PartialBins& PatternStatistics::partial_bins(const Inte
       valid[angle] = !table.is_missing(static_cast<std::size_t>(bin) * valid.size() + angle);
     }
     MaskedHarmonics masked(valid);
-    std::vector<double> beta = masked.apply(table.noise_power(bin));
-    for (double& value : beta) value /= grid_.angles;
-    bins.emplace(bin, PartialBin{std::move(masked), std::move(beta)});
+    std::vector<double> noise = masked.apply(table.noise_power(bin));
+    bins.emplace(bin, PartialBin{std::move(masked), std::move(noise)});
   }
   return partial_.emplace(table.identity(), std::move(bins)).first->second;
 }
@@ -101,17 +90,18 @@ void PatternStatistics::add(std::int64_t row, std::int64_t column, std::span<con
     if (valid == 0 || !(sum > 0.0) || !(squared_sum > 0.0)) continue;
     const double mean = sum / valid;
     const double total = mean * grid_.angles;  // I_0
-    const std::vector<double>* beta = nullptr;
+    std::span<const double> noise;  // S_n = N beta_n
     if (valid == grid_.angles) {
-      beta = &complete_beta(table, static_cast<int>(bin));
+      noise = table.noise_power(static_cast<int>(bin));
     } else {
       const PartialBin& part = partial->at(static_cast<int>(bin));
       if (!part.masked.usable()) continue;
       part.masked.apply({powers, orders}, masked_powers_);
       powers = masked_powers_.data();
-      beta = &part.beta;
+      noise = part.noise;
     }
-    accumulate(powers, beta->data(), orders, 1.0 / (total * total), gain_ / total,
+    // Variance of a pixel: gain times its mean. Bias of c_n = gain <I> S_n / I_0^2 = gain beta_n / I_0.
+    accumulate(powers, noise.data(), orders, 1.0 / (total * total), gain_ * mean / (total * total),
                sums_.data() + (block * bins + bin) * orders, squares_.data() + bin * orders, bias_.data() + bin * orders);
     counts_[block * bins + bin] += 1.0;
     intensity_[bin] += mean / gain_;

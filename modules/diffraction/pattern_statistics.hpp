@@ -42,11 +42,10 @@ class PatternStatistics {
   // What a table with missing angles needs in the bins it concerns.
   struct PartialBin {
     MaskedHarmonics masked;
-    std::vector<double> beta;
+    std::vector<double> noise;  // takes the place of the table's noise_power
   };
   using PartialBins = std::map<int, PartialBin>;
   [[nodiscard]] const PartialBins& partial_bins(const InterpolationTable& table);
-  [[nodiscard]] const std::vector<double>& complete_beta(const InterpolationTable& table, int bin);
 
   PolarGrid grid_;
   double gain_;
@@ -54,9 +53,6 @@ class PatternStatistics {
   std::int64_t scan_ny_;
   std::int64_t scan_nx_;
   HarmonicPowers harmonics_;
-  // Noise weights beta_n of bins without missing angles: the bias of c_n is gain * beta_n / I_0. They hardly depend on
-  // where between the pixels the centre lies, so one table speaks for all.
-  std::vector<std::vector<double>> complete_beta_;
   std::map<std::uint64_t, PartialBins> partial_;
   std::vector<float> powers_;
   std::vector<float> masked_powers_;

@@ -90,39 +90,62 @@ void InterpolationTable::transform_bins(std::span<const float> pattern, int firs
               polar.data() + first);
 }
 
-std::vector<double> InterpolationTable::noise_power(int bin) const {
+std::span<const double> InterpolationTable::noise_power(int bin) const {
+  if (noise_.empty()) compute_noise();
+  const auto orders = static_cast<std::size_t>(grid_.angles / 2 + 1);
+  return std::span<const double>(noise_).subspan(static_cast<std::size_t>(bin) * orders, orders);
+}
+
+void InterpolationTable::compute_noise() const {
   const auto angles = static_cast<std::size_t>(grid_.angles);
-  const std::size_t first = static_cast<std::size_t>(bin) * angles;
-  // A(d) = sum over pixels and angles of w_j w_(j + d): only samples that share a pixel contribute.
-  std::map<std::int64_t, std::vector<std::pair<std::size_t, double>>> samples_of_pixel;
+  const std::size_t orders = angles / 2 + 1;
   const std::array<std::int64_t, 4> steps = {0, 1, row_, row_ + 1};
-  for (std::size_t angle = 0; angle < angles; ++angle) {
-    for (std::size_t corner = 0; corner < 4; ++corner) {
-      const double weight = static_cast<double>(weights_[4 * (first + angle) + corner]);
-      if (weight != 0.0) samples_of_pixel[offsets_[first + angle] + steps[corner]].emplace_back(angle, weight);
-    }
+  std::vector<double> cosine(angles);
+  for (std::size_t j = 0; j < angles; ++j) {
+    cosine[j] = std::cos(2.0 * units::pi * static_cast<double>(j) / static_cast<double>(angles));
   }
-  std::vector<double> correlation(angles, 0.0);
-  for (const auto& [pixel, samples] : samples_of_pixel) {
-    for (const auto& [angle_a, weight_a] : samples) {
-      for (const auto& [angle_b, weight_b] : samples) {
-        correlation[(angle_b + angles - angle_a) % angles] += weight_a * weight_b;
+  struct Share {
+    std::int64_t pixel;
+    std::size_t angle;
+    double weight;
+  };
+  std::vector<Share> shares;
+  std::vector<double> correlation(angles);
+  noise_.assign(static_cast<std::size_t>(grid_.bins) * orders, 0.0);
+  for (std::size_t bin = 0; bin < static_cast<std::size_t>(grid_.bins); ++bin) {
+    shares.clear();
+    for (std::size_t angle = 0; angle < angles; ++angle) {
+      const std::size_t sample = bin * angles + angle;
+      for (std::size_t corner = 0; corner < 4; ++corner) {
+        const double weight = static_cast<double>(weights_[4 * sample + corner]);
+        if (weight != 0.0) shares.push_back({offsets_[sample] + steps[corner], angle, weight});
       }
     }
-  }
-  std::vector<double> power(angles / 2 + 1, 0.0);
-  for (std::size_t n = 0; n < power.size(); ++n) {
+    std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
+      return a.pixel != b.pixel ? a.pixel < b.pixel : a.angle < b.angle;
+    });
+    // A(d) = sum over pixels and angles of w_j w_(j + d): only samples that share a pixel contribute.
+    std::fill(correlation.begin(), correlation.end(), 0.0);
+    for (std::size_t first = 0; first < shares.size();) {
+      std::size_t last = first;
+      while (last < shares.size() && shares[last].pixel == shares[first].pixel) ++last;
+      for (std::size_t i = first; i < last; ++i) {
+        for (std::size_t j = first; j < last; ++j) {
+          correlation[(shares[j].angle + angles - shares[i].angle) % angles] += shares[i].weight * shares[j].weight;
+        }
+      }
+      first = last;
+    }
     for (std::size_t step = 0; step < angles; ++step) {
-      power[n] += correlation[step] *
-                  std::cos(2.0 * units::pi * static_cast<double>((n * step) % angles) / static_cast<double>(angles));
+      if (correlation[step] == 0.0) continue;
+      for (std::size_t n = 0; n < orders; ++n) noise_[bin * orders + n] += correlation[step] * cosine[(n * step) % angles];
     }
   }
-  return power;
 }
 
 std::size_t InterpolationTable::bytes() const noexcept {
   return offsets_.size() * sizeof(std::int32_t) + weights_.size() * sizeof(float) + missing_.size() +
-         valid_.size() * sizeof(int);
+         valid_.size() * sizeof(int) + noise_.size() * sizeof(double);
 }
 
 InterpolationTables::InterpolationTables(const PolarGrid& grid, const PatternShape& shape, const Ellipse& ellipse,

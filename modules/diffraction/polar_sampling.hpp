@@ -48,11 +48,13 @@ class InterpolationTable {
   // Angles of a bin that are not missing.
   [[nodiscard]] int valid_angles(int bin) const noexcept { return valid_[static_cast<std::size_t>(bin)]; }
   // Counting noise in the bins' harmonics: S_n = sum over pixels |sum_j w_j exp(-i n phi_j)|^2, n = 0 ... angles / 2,
-  // for unit variance in every pixel. Overlapping samples share pixels, so S_n depends on n.
-  [[nodiscard]] std::vector<double> noise_power(int bin) const;
+  // for unit variance in every pixel. Overlapping samples share pixels, so S_n depends on n; it depends too on where
+  // between the pixels the centre lies. Computed when first asked for.
+  [[nodiscard]] std::span<const double> noise_power(int bin) const;
   [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
+  void compute_noise() const;
   PolarGrid grid_;
   std::uint64_t identity_;
   std::int64_t row_;
@@ -61,6 +63,7 @@ class InterpolationTable {
   std::vector<std::uint8_t> missing_;
   std::vector<std::uint32_t> missing_samples_;
   std::vector<int> valid_;
+  mutable std::vector<double> noise_;  // (bin, order)
 };
 
 // Tables by centre, rounded to 1/16 pixel; the least recently used is dropped. One a rank; not shared between threads.
