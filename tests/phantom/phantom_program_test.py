@@ -24,15 +24,15 @@ class Phantom(ProgramTest):
         for ranks in (1, 2, 3):
             # 0.3 MiB is one row: written in as many blocks as a rank has rows.
             self.make(f"scan{ranks}.raw", *arguments, "--memory", 1 if ranks == 3 else 256, ranks=ranks)
-            self.make(f"scan{ranks}.h5", *arguments, ranks=ranks)
+            self.make(f"cube{ranks}.h5", *arguments, ranks=ranks)
         reference = (self.folder / "scan1.raw").read_bytes()
         self.assertEqual(len(reference), 5 * 4 * 66560)
-        with h5py.File(self.folder / "scan1.h5") as file:
+        with h5py.File(self.folder / "cube1.h5") as file:
             patterns = file["datacube_root/datacube/data"][()]
         numpy.testing.assert_array_equal(self.empad("scan1.raw", 5, 4)[:, :, :128, :], patterns)
         for ranks in (2, 3):
             self.assertEqual((self.folder / f"scan{ranks}.raw").read_bytes(), reference)
-            with h5py.File(self.folder / f"scan{ranks}.h5") as file:
+            with h5py.File(self.folder / f"cube{ranks}.h5") as file:
                 numpy.testing.assert_array_equal(file["datacube_root/datacube/data"][()], patterns)
             with h5py.File(self.folder / f"scan{ranks}.truth.h5") as one, \
                     h5py.File(self.folder / "scan1.truth.h5") as other:

@@ -149,9 +149,10 @@ TEST(Emd1, UncalibratedPixelsAreNoCalibration) {
 // Numbers of every kind, compressed in chunks that hold several rows.
 TEST(Emd1, EveryElementTypeAndChunking) {
   const auto folder = scratch_folder();
+  int number = 0;
   for (const hid_t type : {H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I32BE, H5T_STD_U32LE, H5T_STD_I64LE, H5T_IEEE_F32BE,
                            H5T_IEEE_F64LE, H5T_IEEE_F64BE}) {
-    const auto path = folder / "a.h5";
+    const auto path = folder / fmt::format("{}.h5", number++);
     make_file(path, [&](hid_t file) {
       add_emd1(file, {5, 3, 4, 6}, sample(5, 3, 4, 6), {type, {2, 2, 4, 3}, true});
     });
