@@ -122,6 +122,9 @@ void add_deformation_options(OptionTable& table) {
       "How the process is sampled. direct: every rate is computed after every event.");
   table.integer("largest-sweeps", 2000).range(1, 1e9).text(
       "An avalanche that has not ended after so many sweeps ends the run with an error that says why.");
+  table.real("largest-turnover", 100.0).range(0.01, 1e9).text(
+      "A run in which more transformations than this a voxel happen between two history rows has run away on its own "
+      "elastic energy and ends with an error that says so.");
 
   table.group("Observables");
   table.real("record-strain", 2e-4).range(1e-8, 0.1).text("Distance of history rows in strain.");
@@ -145,6 +148,7 @@ DeformationParameters deformation_parameters(const Options& options, int dimensi
   result.seed = static_cast<std::uint64_t>(options.integer("seed"));
   result.engine = engine_names.at(options.text("engine"));
   result.largest_sweeps = options.integer("largest-sweeps");
+  result.largest_turnover = options.real("largest-turnover");
 
   auto& kinetics = result.kinetics;
   kinetics.temperature_k = options.real("temperature");
@@ -240,14 +244,14 @@ std::string fingerprint(const DeformationParameters& parameters) {
       "seed={} engine={} T={:a} nu0={:a} volume={} directional={} kp={:a} kt={:a} cap={:a} recovery={:a} guard={} "
       "loading={} rate={:a} final={:a} stress={:a} hold={:a} cycles={} step={:a} change={:a} plane={} record={:a} "
       "hold_records={} snapshots=[{:a}] end_snapshot={} paraview={} criterion={} threshold={:a} drop={:a} percolation={} "
-      "sweeps={}",
+      "sweeps={} turnover={:a}",
       parameters.seed, static_cast<int>(parameters.engine), k.temperature_k, k.attempt_rate_per_s, k.rate_volume,
       static_cast<int>(k.directional), k.permanent_softening, k.temporary_softening, k.softening_cap,
       k.recovery_barrier_ev, k.energy_guard, static_cast<int>(l.kind), l.strain_rate_per_s, l.final_strain,
       l.creep_stress_gpa, l.hold_time_s, l.cycles, l.step_strain, l.largest_rate_change, elasticity::body_name(l.body),
       o.record_strain, o.hold_records, fmt::join(o.snapshot_strains, ","), o.snapshot_at_end, o.paraview,
       static_cast<int>(o.criterion), o.criterion_threshold, o.stop_stress_drop, o.stop_at_percolation,
-      parameters.largest_sweeps);
+      parameters.largest_sweeps, parameters.largest_turnover);
 }
 
 }  // namespace mesoglass::deformation

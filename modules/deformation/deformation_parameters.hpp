@@ -83,6 +83,7 @@ struct DeformationParameters {
   LoadingParameters loading;
   ObservableParameters observables;
   std::int64_t largest_sweeps = 2000;  // an avalanche with more sweeps ends the run
+  double largest_turnover = 100.0;     // so do more transformations a voxel between two history rows
 };
 
 // Declares the options from which deformation_parameters() builds the parameters (no file names). The defaults of the

@@ -243,6 +243,7 @@ class Runner {
       spool_->append(record);
     }
     progress_.events += static_cast<std::int64_t>(transformations.size());
+    check_turnover();
     const double fluctuation_work = engine_->transform(transformations);
     for (std::size_t c = 0; c < total.size(); ++c) {
       progress_.mean_plastic[c] += total[c] / static_cast<double>(glass_.grid.voxel_count());
@@ -259,6 +260,24 @@ class Runner {
     free_volume_current_ = false;
   }
 
+  [[nodiscard]] Error run_away(const std::string& what, const char* option) const {
+    return {ExitCode::failure,
+            fmt::format("the sample has run away: {} (chi = {:.2f}; transformations feed on elastic energy that nobody put "
+                        "in): use --energy-guard or a lower temperature, or raise {}",
+                        what, judge_energy_pumping(parameters_, glass_).chi, option),
+            true};
+  }
+
+  void check_turnover() const {
+    const double since_row = static_cast<double>(progress_.events) -
+                             (progress_.history.empty() ? 0.0 : progress_.history.back().events);
+    if (since_row > parameters_.largest_turnover * static_cast<double>(glass_.grid.voxel_count())) {
+      throw run_away(fmt::format("{:.0f} transformations of {} voxels since the last history row, at strain {:.5f}",
+                                 since_row, glass_.grid.voxel_count(), program_.strain(means_)),
+                     "--largest-turnover");
+    }
+  }
+
   // The athermal avalanche, if one is due: all unstable voxels transform together, until there is none.
   void settle() {
     AvalancheRow row;
@@ -267,13 +286,9 @@ class Runner {
       row.size += static_cast<double>(unstable.size());
       row.sweeps += 1.0;
       if (row.sweeps > static_cast<double>(parameters_.largest_sweeps)) {
-        throw Error(ExitCode::failure,
-                    fmt::format("an avalanche at strain {:.5f} has not ended after {} sweeps and {:.0f} transformations "
-                                "(chi = {:.2f}; above {} transformations feed on elastic energy that nobody put in): use "
-                                "--energy-guard, or raise --largest-sweeps",
-                                row.strain, parameters_.largest_sweeps, row.size,
-                                judge_energy_pumping(parameters_, glass_).chi, doubtful_chi),
-                    true);
+        throw run_away(fmt::format("an avalanche at strain {:.5f} has not ended after {} sweeps and {:.0f} transformations",
+                                   row.strain, parameters_.largest_sweeps, row.size),
+                       "--largest-sweeps");
       }
       transform(unstable, progress_.avalanches);
     }

@@ -105,6 +105,7 @@ template <int Components>
 [[gnu::always_inline]] inline void bound(const RateConstants& constants, const RateBatch& batch, std::size_t count,
                                          const double* lowest, const double* reach, const double* evaluated_stress,
                                          double* result) noexcept {
+  const double slope = steepest_slope(constants);
   for (std::size_t voxel = 0; voxel < count; ++voxel) {
     double square = 0.0;
     for (int c = 0; c < Components; ++c) {
@@ -112,7 +113,7 @@ template <int Components>
                             evaluated_stress[voxel * Components + static_cast<std::size_t>(c)];
       square += change * change;
     }
-    result[voxel] = lowest[voxel] - constants.half_work * reach[voxel] * std::sqrt(square);
+    result[voxel] = lowest[voxel] - slope * reach[voxel] * std::sqrt(square);
   }
 }
 

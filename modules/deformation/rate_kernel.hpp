@@ -53,8 +53,13 @@ void barriers_of_voxel(const RateConstants& constants, const double* block, std:
 // exp(x) for |x| <= 708 to 2 units in the last place, by the operations of the vectorised loop.
 [[nodiscard]] double rate_exponential(double x) noexcept;
 
-// For voxels begin <= v < end: a lower bound of its lowest barrier now, from the barrier and stress at its last
-// evaluation: lowest - half_work * reach[v] * |stress - evaluated stress|, reach = largest norm of a mode. Pure.
+// How much a barrier can fall a unit of stress times strain: the guard's energy falls twice as fast as the barrier.
+[[nodiscard]] constexpr double steepest_slope(const RateConstants& constants) noexcept {
+  return (constants.energy_guard ? 2.0 : 1.0) * constants.half_work;
+}
+
+// For voxels 0 <= v < count: a lower bound of its lowest barrier now, from the barrier and stress at its last
+// evaluation: lowest - steepest_slope * reach[v] * |stress - evaluated stress|, reach = largest norm of a mode. Pure.
 void bound_voxels(const RateConstants& constants, const RateBatch& batch, std::size_t count, const double* lowest,
                   const double* reach, const double* evaluated_stress, double* bound) noexcept;
 

@@ -9,28 +9,27 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "deformation/softening.hpp"
-#include "elasticity/stress_kernel.hpp"
+#include "elasticity/isotropic_moduli.hpp"
 
 namespace mesoglass::deformation {
 
 EnergyPumping judge_energy_pumping(const DeformationParameters& parameters, const catalog::Catalog& glass) {
-  // A voxel's own response hardly depends on the size of the cell, so a small one tells it.
-  VoxelGrid cell = glass.grid;
-  const std::int64_t edge = glass.grid.dimensions() == 2 ? 64 : 16;
-  cell.nx = std::min(cell.nx, edge);
-  cell.ny = std::min(cell.ny, edge);
-  cell.nz = std::min(cell.nz, edge);
   const auto& matrix = glass.types.front();
-  const elasticity::StressKernel kernel(
-      cell, elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body),
-      elasticity::BasisKind::deviatoric, elasticity::KernelMean::zero_stress);
-  double trace = 0.0;
-  for (int a = 0; a < kernel.count(); ++a) trace += kernel.value(a, a, 0, 0, 0);
+  const auto moduli =
+      elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
+  // Eshelby's share of a shear eigenstrain that an inclusion keeps: a sphere in three dimensions,
+  // beta = 2 (4 - 5 nu) / (15 (1 - nu)) = 6 (K + 2 mu) / (5 (3 K + 4 mu)); a disc in two, beta = kappa / (kappa + 1) with
+  // kappa = 1 + 2 mu / K of the two-dimensional body (3 - 4 nu in plane strain).
+  const double bulk = moduli.bulk_gpa();
+  const double shear = moduli.shear_gpa;
+  const double kappa = 1.0 + 2.0 * shear / bulk;
+  const double beta = moduli.dimensions == 3 ? 6.0 * (bulk + 2.0 * shear) / (5.0 * (3.0 * bulk + 4.0 * shear))
+                                             : kappa / (kappa + 1.0);
   const double strain_square = std::pow(matrix.amplitude * matrix.gamma0, 2);
   const auto& kinetics = parameters.kinetics;
   EnergyPumping result;
-  result.self_energy_ev = -0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3 * strain_square * trace /
-                          kernel.count();
+  result.self_energy_ev =
+      glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3 * shear * (1.0 - beta) * strain_square;
   result.softened_barrier_ev =
       matrix.barrier_mean_ev * std::exp(-kinetics.softening_cap - kinetics.temporary_softening * strain_square);
   result.chi = result.self_energy_ev / (2.0 * result.softened_barrier_ev);

@@ -1,0 +1,502 @@
+// Whole runs: energy, loading, observables, ranks, restarts, and what published studies saw.
+#include "deformation/deformation_run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/hdf5_file.hpp"
+#include "deformation/engine.hpp"
+#include "deformation/history.hpp"
+#include "deformation/start_up_check.hpp"
+#include "elasticity/stress_kernel.hpp"
+#include "planted_glass.hpp"
+#include "support/mpi_test.hpp"
+
+namespace mesoglass::deformation {
+
+namespace {
+
+using test::communicator;
+
+Provenance no_provenance() { return {"test", "test", "", 1}; }
+
+// Every number of /history, /events and /avalanches, and the last snapshot.
+std::map<std::string, std::vector<double>> everything_in(const Communicator& alone, const std::filesystem::path& path) {
+  const auto file = Hdf5File::open(alone, path);
+  std::map<std::string, std::vector<double>> result;
+  for (const std::string group : {"/history", "/events", "/avalanches", "/snapshots/000"}) {
+    if (!file.is_group(group)) continue;
+    for (const auto& name : file.children(group)) {
+      result[group + "/" + name] = file.read<double>(group + "/" + name);
+    }
+  }
+  return result;
+}
+
+// A map with every kind of voxel: two kinds of order beside the matrix.
+catalog::Catalog mixed_glass(const Communicator& comm, std::int64_t nx, std::int64_t ny, std::int64_t nz) {
+  auto glass = test::matrix_glass(comm, nx, ny, nz);
+  auto weak = glass.types.front();
+  weak.name = "weak";
+  weak.modes = 12;
+  weak.amplitude = 0.5;
+  weak.softening = 0.9;
+  auto strong = glass.types.front();
+  strong.name = "strong";
+  strong.modes = 2;
+  strong.amplitude = 0.8;
+  strong.softening = 0.01;
+  glass.types.push_back(weak);
+  glass.types.push_back(strong);
+  catalog::Domain domain;
+  domain.type = 1;
+  domain.rotation = {0.8F, 0.0F, 0.0F, 0.6F};
+  glass.domains.push_back(domain);
+  domain.type = 2;
+  domain.rotation = {0.6F, 0.0F, 0.0F, 0.8F};
+  glass.domains.push_back(domain);
+  const Range own = glass.grid.voxels_of(comm.rank(), comm.size());
+  for (std::int64_t v = own.begin; v < own.end; ++v) {
+    const int kind = v % 10 < 2 ? 1 + static_cast<int>((v / 10) % 2) : 0;
+    glass.voxel_type[static_cast<std::size_t>(v - own.begin)] = static_cast<std::uint8_t>(kind);
+    glass.voxel_domain[static_cast<std::size_t>(v - own.begin)] = kind - 1;
+  }
+  return glass;
+}
+
+}  // namespace
+
+// The elastic energy change of an event at constant mean stress, from the energy of the fields before and after, is
+// -V f:e + E_self(e), E_self = -V/2 e:K(0):e, for a voxel amid others that have transformed.
+TEST(DeformationRun, EventEnergyIsExact) {
+  for (const int nz : {1, 6}) {
+    const Communicator alone = Communicator::self();
+    auto glass = test::matrix_glass(alone, 8, 6, nz);
+    const auto parameters = test::parameters_for(glass);
+    auto engine = make_engine(alone, parameters, glass);
+    const auto& matrix = glass.types.front();
+    const elasticity::StressKernel kernel(
+        glass.grid,
+        elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body),
+        elasticity::BasisKind::deviatoric, elasticity::KernelMean::zero_stress);
+    RandomDraws draws{parameters.seed, 0};
+    const double volume_ev = glass.grid.voxel_volume_nm3() * 6.241509074;
+    for (int event = 0; event < 40; ++event) {
+      const auto step = engine->next_event(1e300, draws);
+      ASSERT_TRUE(step.event.has_value());
+      const auto flip = *step.event;
+      const auto width = static_cast<std::size_t>(engine->state().components);
+      const std::span<const double> strain(flip.strain.data(), width);
+      double fluctuation = 0.0;
+      for (std::size_t c = 0; c < width; ++c) {
+        fluctuation += strain[c] * engine->state().stress_fluctuation[engine->state().at(
+                                       static_cast<int>(c), static_cast<std::size_t>(flip.voxel))];
+      }
+      const double expected = volume_ev * (-fluctuation - 0.5 * kernel.self_response(strain));
+      const double before = engine->fluctuation_energy_ev();
+      const double work = engine->transform(std::span(&flip, 1));
+      const double change = engine->fluctuation_energy_ev() - before;
+      EXPECT_NEAR(change, expected, 1e-7 * std::max(std::fabs(expected), std::fabs(before)));  // CODATA digits above
+      EXPECT_NEAR(work, -change, 1e-10 * std::max(1.0, std::fabs(before)));
+    }
+  }
+}
+
+// The stress of a batch that goes through the Fourier solver equals that of single superpositions.
+TEST(DeformationRun, BatchedAndSingleStressUpdatesAgree) {
+  auto glass = test::matrix_glass(communicator(), 16, 12, 1);
+  const auto parameters = test::parameters_for(glass);
+  auto batched = make_engine(communicator(), parameters, glass);
+  auto single = make_engine(communicator(), parameters, glass);
+  std::vector<Transformation> flips;
+  for (std::int64_t voxel = 0; voxel < 192; voxel += 2) {
+    Transformation flip;
+    flip.voxel = voxel;
+    flip.strain[0] = 0.01 * std::cos(static_cast<double>(voxel));
+    flip.strain[1] = 0.02 * std::sin(static_cast<double>(voxel));
+    flips.push_back(flip);
+  }
+  ASSERT_GT(flips.size(), 64U);
+  const double batched_work = batched->transform(flips);
+  double single_work = 0.0;
+  for (const auto& flip : flips) single_work += single->transform(std::span(&flip, 1));
+  EXPECT_NEAR(batched_work, single_work, 1e-10);
+  for (std::size_t i = 0; i < batched->state().stress_fluctuation.size(); ++i) {
+    EXPECT_NEAR(batched->state().stress_fluctuation[i], single->state().stress_fluctuation[i], 1e-11);
+  }
+}
+
+// Tension: elastic slope of the body, the balance of energy to 1e-6 of the work, and lateral stresses exactly zero.
+TEST(DeformationRun, TensionBalancesItsEnergy) {
+  struct Case {
+    std::int64_t nz;
+    elasticity::Body body;
+    double slope_gpa;
+  };
+  const double young = 69.46;
+  const double nu = 0.365;
+  for (const auto& [nz, body, slope] :
+       {Case{1, elasticity::Body::plane_stress, young}, Case{1, elasticity::Body::plane_strain, young / (1 - nu * nu)},
+        Case{1, elasticity::Body::legacy_2d, young}, Case{8, elasticity::Body::solid, 88.6}}) {
+    auto glass = nz == 1 ? mixed_glass(communicator(), 24, 24, 1) : mixed_glass(communicator(), 8, 8, nz);
+    auto parameters = test::parameters_for(glass);
+    parameters.loading.body = body;
+    parameters.loading.final_strain = 0.06;
+    parameters.observables.record_strain = 5e-4;
+    const auto output = test::scratch_folder() / "deform.h5";
+    const auto outcome =
+        run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+    const auto file = Hdf5File::open(communicator(), output);
+    const auto strain = file.read<double>("/history/strain");
+    const auto stress = file.read<double>("/history/axial_stress");
+    const auto elastic = file.read<double>("/history/elastic_energy");
+    const auto work = file.read<double>("/history/external_work");
+    const auto dissipated = file.read<double>("/history/dissipated_work");
+    ASSERT_EQ(strain.size(), 121U);
+    EXPECT_NEAR(strain[1], 5e-4, 1e-12);
+    EXPECT_NEAR(stress[1] / strain[1], slope, 0.02 * slope);  // hardly an event yet
+    EXPECT_GT(outcome.events, 100);
+    for (std::size_t row = 0; row < strain.size(); ++row) {
+      EXPECT_NEAR(elastic[row], work[row] - dissipated[row], 1e-6 * work.back());
+    }
+    for (const char* component : {"stress_yy", "stress_yz", "stress_xz", "stress_xy"}) {
+      for (const double value : file.read<double>(std::string("/history/") + component)) EXPECT_EQ(value, 0.0);
+    }
+    // The first step's work is the elastic energy of the slope: V/2 E strain^2.
+    const double volume = glass.grid.voxel_volume_nm3() * static_cast<double>(glass.grid.voxel_count());
+    EXPECT_NEAR(work[1], 0.5 * slope * 5e-4 * 5e-4 * volume * 6.241509074, 0.03 * work[1]);
+  }
+}
+
+// The log is the run: replaying the events gives the plastic strain, and history counts them.
+TEST(DeformationRun, EventLogReplaysToTheSnapshot) {
+  auto glass = mixed_glass(communicator(), 24, 20, 1);
+  auto parameters = test::parameters_for(glass);
+  parameters.loading.final_strain = 0.055;
+  const auto output = test::scratch_folder() / "deform.h5";
+  const auto outcome =
+      run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+  const auto file = Hdf5File::open(communicator(), output);
+  const auto voxel = file.read<std::int64_t>("/events/voxel");
+  const auto generation = file.read<std::int64_t>("/events/generation");
+  const auto increment = file.read<double>("/events/strain_increment");
+  const auto avalanche = file.read<std::int64_t>("/events/avalanche");
+  const auto barrier = file.read<double>("/events/barrier");
+  const auto plastic = file.read<double>("/snapshots/000/plastic_strain");
+  const auto last_generation = file.read<std::int64_t>("/snapshots/000/generation");
+  const auto size = file.read<std::int64_t>("/avalanches/size");
+  ASSERT_EQ(static_cast<std::int64_t>(voxel.size()), outcome.events);
+  std::vector<double> replayed(plastic.size(), 0.0);
+  std::vector<std::int64_t> count(last_generation.size(), 0);
+  std::vector<std::int64_t> sizes(size.size(), 0);
+  for (std::size_t event = 0; event < voxel.size(); ++event) {
+    const auto v = static_cast<std::size_t>(voxel[event]);
+    EXPECT_EQ(generation[event], count[v]);
+    ++count[v];
+    for (std::size_t c = 0; c < 6; ++c) replayed[6 * v + c] += increment[6 * event + c];
+    if (avalanche[event] >= 0) {
+      ++sizes[static_cast<std::size_t>(avalanche[event])];
+      EXPECT_LT(barrier[event], 0.0);
+    } else {
+      EXPECT_GE(barrier[event], 0.0);
+    }
+  }
+  EXPECT_EQ(count, last_generation);
+  EXPECT_EQ(sizes, size);
+  ASSERT_GT(size.size(), 5U);
+  for (std::size_t i = 0; i < plastic.size(); ++i) EXPECT_NEAR(replayed[i], plastic[i], 1e-6);  // stored as float
+  // The snapshot's stress is an independent elastic solve: its mean is the recorded mean stress.
+  const auto stress = file.read<double>("/snapshots/000/stress");
+  double mean = 0.0;
+  for (std::size_t v = 0; v < count.size(); ++v) mean += stress[6 * v] / static_cast<double>(count.size());
+  EXPECT_NEAR(mean, file.read<double>("/history/axial_stress").back(), 1e-5);
+  const auto largest = file.read<std::int64_t>("/snapshots/000/largest_cfv");
+  EXPECT_EQ(std::count(largest.begin(), largest.end(), 1), file.read<std::int64_t>("/history/largest_cfv_voxels").back());
+}
+
+// The same history and event log, bit for bit, on all ranks together and on one alone, in 2-D and 3-D, with the energy
+// guard too.
+TEST(DeformationRun, SameBitsOnAnyNumberOfRanks) {
+  const Communicator alone = Communicator::self();
+  const auto folder = test::scratch_folder();
+  for (const auto& [nx, ny, nz, guard] :
+       {std::tuple{20, 14, 1, false}, std::tuple{6, 6, 7, false}, std::tuple{16, 16, 1, true}}) {
+    auto shared = mixed_glass(communicator(), nx, ny, nz);
+    auto parameters = test::parameters_for(shared);
+    parameters.loading.final_strain = 0.06;
+    parameters.kinetics.energy_guard = guard;
+    const auto output = folder / fmt::format("together-{}-{}.h5", nz, guard);
+    (void)run_deformation(communicator(), parameters, shared, {output, IfExists::refuse, false}, no_provenance());
+    auto own = mixed_glass(alone, nx, ny, nz);
+    const auto own_output = folder / fmt::format("alone-{}-{}-{}.h5", communicator().rank(), nz, guard);
+    (void)run_deformation(alone, parameters, own, {own_output, IfExists::refuse, false}, no_provenance());
+    communicator().barrier();
+    const auto expected = everything_in(alone, own_output);
+    const auto found = everything_in(alone, output);
+    ASSERT_EQ(expected.size(), found.size());
+    EXPECT_GT(expected.at("/events/time").size(), 40U);
+    for (const auto& [name, values] : expected) EXPECT_EQ(values, found.at(name)) << name;
+  }
+}
+
+// Stopped at many steps and resumed, also on another number of ranks: the same bits as never stopped.
+TEST(DeformationRun, ResumesBitForBit) {
+  const Communicator alone = Communicator::self();
+  const auto folder = test::scratch_folder();
+  for (const auto& [nx, ny, nz] : {std::tuple{20, 14, 1}, std::tuple{6, 6, 6}}) {
+    auto glass = mixed_glass(communicator(), nx, ny, nz);
+    auto parameters = test::parameters_for(glass);
+    parameters.loading.final_strain = 0.06;
+    parameters.observables.snapshot_strains = {0.02, 0.05};
+    const auto straight = folder / fmt::format("straight-{}.h5", nz);
+    (void)run_deformation(communicator(), parameters, glass, {straight, IfExists::refuse, false}, no_provenance());
+    const auto stopped = folder / fmt::format("stopped-{}.h5", nz);
+    DeformationFiles files{stopped, IfExists::refuse, true};
+    bool complete = false;
+    int stops = 0;
+    const auto run_for_a_while = [&](const Communicator& comm, const catalog::Catalog& own_glass) {
+      DeformationHooks hooks;
+      // Also a checkpoint that the run goes on from, as with SIGUSR1.
+      hooks.checkpoint_request = [&](std::int64_t step) {
+        if (step == 157) return CheckpointRequest::write_and_stop;
+        return step == 40 ? CheckpointRequest::write : CheckpointRequest::none;
+      };
+      try {
+        (void)run_deformation(comm, parameters, own_glass, files, no_provenance(), hooks);
+        return true;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.exit_code(), ExitCode::stopped_at_checkpoint) << error.what();
+        return false;
+      }
+    };
+    while (!complete && stops < 100) {
+      if (stops % 3 == 1) {
+        // Rank 0 goes on alone.
+        if (communicator().is_root()) {
+          const auto own_glass = mixed_glass(alone, nx, ny, nz);
+          complete = run_for_a_while(alone, own_glass);
+        }
+        complete = communicator().any(complete);
+      } else {
+        complete = run_for_a_while(communicator(), glass);
+      }
+      ++stops;
+    }
+    ASSERT_TRUE(complete);
+    EXPECT_GT(stops, 3);
+    const auto expected = everything_in(alone, straight);
+    const auto found = everything_in(alone, stopped);
+    ASSERT_EQ(expected.size(), found.size());
+    for (const auto& [name, values] : expected) EXPECT_EQ(values, found.at(name)) << name;
+    EXPECT_FALSE(std::filesystem::exists(folder / fmt::format("stopped-{}.checkpoint.h5", nz)));
+    communicator().barrier();
+  }
+}
+
+// A checkpoint of another run is refused, and a damaged one.
+TEST(DeformationRun, RefusesForeignCheckpoints) {
+  auto glass = mixed_glass(communicator(), 12, 12, 1);
+  auto parameters = test::parameters_for(glass);
+  const auto folder = test::scratch_folder();
+  const DeformationFiles files{folder / "deform.h5", IfExists::refuse, true};
+  DeformationHooks hooks;
+  hooks.checkpoint_request = [](std::int64_t step) {
+    return step == 400 ? CheckpointRequest::write_and_stop : CheckpointRequest::none;
+  };
+  EXPECT_THROW((void)run_deformation(communicator(), parameters, glass, files, no_provenance(), hooks), Error);
+  const auto expect_refused = [&](const DeformationParameters& other, const std::string& text, bool resume) {
+    try {
+      auto with = files;
+      with.resume = resume;
+      (void)run_deformation(communicator(), other, glass, with, no_provenance());
+      ADD_FAILURE() << "not refused: " << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.exit_code(), ExitCode::bad_input);
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    }
+  };
+  auto other = parameters;
+  other.seed = 2;
+  expect_refused(other, "another run", true);
+  expect_refused(parameters, "unfinished run", false);
+  on_root(communicator(), [&] { std::filesystem::resize_file(folder / "deform.events.spool", 1); });
+  expect_refused(parameters, "does not hold", true);
+  on_root(communicator(), [&] { std::filesystem::resize_file(folder / "deform.checkpoint.h5", 700); });
+  expect_refused(parameters, "deform.checkpoint.h5", true);
+}
+
+// Every loading does what it says.
+TEST(DeformationRun, LoadingsFollowTheirProgram) {
+  const auto folder = test::scratch_folder();
+  auto glass = mixed_glass(communicator(), 16, 16, 1);
+  int number = 0;
+  const auto run = [&](const DeformationParameters& parameters) {
+    const auto output = folder / fmt::format("run{}.h5", number++);
+    (void)run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+    return output;
+  };
+  const auto column = [&](const std::filesystem::path& output, const std::string& name) {
+    return Hdf5File::open(communicator(), output).read<double>("/history/" + name);
+  };
+  auto parameters = test::parameters_for(glass);
+  parameters.loading.final_strain = 0.05;
+
+  parameters.loading.kind = LoadingKind::compression;
+  auto output = run(parameters);
+  EXPECT_NEAR(column(output, "strain").back(), -0.05, 1e-12);
+  EXPECT_LT(column(output, "axial_stress").back(), -1.0);
+  EXPECT_NEAR(column(output, "true_strain").back(), std::log(0.95), 1e-12);
+
+  parameters.loading.kind = LoadingKind::simple_shear;
+  output = run(parameters);
+  EXPECT_NEAR(column(output, "strain").back(), 0.05, 1e-12);
+  // sigma_xy = 2 mu e_xy = mu gamma.
+  const double shear = 69.46 / (2.0 * 1.365);
+  EXPECT_NEAR(column(output, "stress_xy").at(5) / column(output, "strain").at(5), shear, 0.02 * shear);
+  EXPECT_EQ(column(output, "time").back(), 500.0);
+
+  parameters.loading.kind = LoadingKind::relaxation;
+  parameters.loading.final_strain = 0.035;
+  parameters.loading.hold_time_s = 1e5;
+  output = run(parameters);
+  {
+    const auto strain = column(output, "strain");
+    const auto stress = column(output, "axial_stress");
+    ASSERT_EQ(strain.size(), 1U + 175U + 200U);
+    EXPECT_NEAR(strain[175], 0.035, 1e-12);
+    EXPECT_EQ(strain.back(), strain[175]);
+    EXPECT_LT(stress.back(), stress[175] - 0.01);
+    EXPECT_NEAR(column(output, "time").back(), 350.0 + 1e5, 1e-6);
+    const auto work = column(output, "external_work");
+    EXPECT_NEAR(work.back(), work[175], 1e-9 * work.back());  // no strain, no work
+  }
+
+  parameters.loading.kind = LoadingKind::creep;
+  parameters.loading.final_strain = 0.2;
+  parameters.loading.creep_stress_gpa = 1.8;
+  output = run(parameters);
+  {
+    const auto stress = column(output, "axial_stress");
+    const auto strain = column(output, "strain");
+    for (const double value : stress) EXPECT_EQ(value, 1.8);
+    EXPECT_NEAR(strain.front(), 1.8 / 69.46, 2e-3);  // elastic, and what happened at once
+    EXPECT_GT(strain.back(), strain.front());
+    const auto elastic = column(output, "elastic_energy");
+    const auto work = column(output, "external_work");
+    const auto dissipated = column(output, "dissipated_work");
+    EXPECT_NEAR(elastic.back(), work.back() - dissipated.back(), 1e-6 * work.back());
+  }
+
+  parameters.loading.kind = LoadingKind::cyclic;
+  parameters.loading.final_strain = 0.01;
+  parameters.loading.cycles = 2;
+  output = run(parameters);
+  {
+    const auto strain = column(output, "strain");
+    EXPECT_NEAR(*std::max_element(strain.begin(), strain.end()), 0.01, 1e-12);
+    EXPECT_NEAR(*std::min_element(strain.begin(), strain.end()), -0.01, 1e-12);
+    EXPECT_NEAR(strain.back(), 0.0, 1e-12);
+    EXPECT_NEAR(column(output, "time").back(), 800.0, 1e-6);
+  }
+
+  parameters = test::parameters_for(glass);
+  parameters.observables.stop_stress_drop = 0.1;
+  parameters.loading.final_strain = 0.1;
+  output = run(parameters);
+  EXPECT_EQ(read_outcome(communicator(), output).end, "stress drop");
+  EXPECT_LT(std::fabs(column(output, "strain").back()), 0.1);
+  parameters.observables.stop_stress_drop = 0.0;
+  parameters.observables.stop_at_percolation = true;
+  output = run(parameters);
+  EXPECT_EQ(read_outcome(communicator(), output).end, "percolation");
+}
+
+// A peak and then a drop; the strength falls with temperature and grows with the strain rate; the largest connected free
+// volume explodes (2-D set of the design, mean of three seeds; differences are several times their scatter).
+TEST(DeformationRun, PublishedBehaviours) {
+  const auto folder = test::scratch_folder();
+  int number = 0;
+  const auto mean_peak = [&](double temperature, double rate) {
+    double sum = 0.0;
+    for (const std::uint64_t seed : {1, 2, 3}) {
+      auto glass = test::matrix_glass(communicator(), 20, 20, 1);
+      auto parameters = test::parameters_for(glass);
+      parameters.loading.body = elasticity::Body::plane_strain;
+      parameters.seed = seed;
+      parameters.kinetics.temperature_k = temperature;
+      parameters.loading.strain_rate_per_s = rate;
+      parameters.loading.final_strain = 0.07;
+      const auto output = folder / fmt::format("run{}.h5", number++);
+      const auto outcome =
+          run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+      if (temperature == 300.0 && rate == 1e-4) {
+        EXPECT_LT(outcome.flow_stress_gpa, 0.85 * outcome.peak_stress_gpa);
+        EXPECT_GT(outcome.percolation_strain, 0.02);
+        const auto cfv = Hdf5File::open(communicator(), output).read<double>("/history/largest_cfv");
+        EXPECT_GT(cfv.back(), 20.0 * cfv[cfv.size() / 3]);
+      }
+      sum += outcome.peak_stress_gpa;
+    }
+    return sum / 3.0;
+  };
+  const double base = mean_peak(300.0, 1e-4);
+  EXPECT_GT(base, 1.8);
+  EXPECT_LT(base, 3.5);
+  EXPECT_LT(mean_peak(350.0, 1e-4), base - 0.1);
+  EXPECT_GT(mean_peak(300.0, 1e-1), base + 0.1);
+}
+
+TEST(HistoryFindings, ReadPeakFlowAndThreshold) {
+  std::vector<HistoryRow> rows;
+  for (int i = 0; i <= 100; ++i) {
+    HistoryRow row;
+    row.strain = 0.001 * i;
+    row.true_strain = std::log1p(row.strain);
+    row.axial_stress_gpa = i <= 40 ? 0.05 * i : 1.5;
+    row.largest_cfv_nm3 = i < 60 ? 0.1 * i : (i == 60 ? 50.0 : 50.0 + 0.5 * i);
+    rows.push_back(row);
+  }
+  const auto findings = findings_of(rows);
+  EXPECT_NEAR(findings.peak_stress_gpa, 2.0, 1e-12);
+  EXPECT_NEAR(findings.peak_strain, 0.04, 1e-12);
+  EXPECT_NEAR(findings.flow_stress_gpa, 1.5, 1e-12);
+  EXPECT_NEAR(findings.percolation_strain, 0.5 * (std::log(1.059) + std::log(1.060)), 1e-12);
+  rows.resize(30);
+  EXPECT_TRUE(std::isnan(findings_of(rows).flow_stress_gpa));
+}
+
+TEST(StartUpCheck, NamesParametersThatCannotWork) {
+  const Communicator alone = Communicator::self();
+  auto glass = test::matrix_glass(alone, 8, 8, 8);
+  auto parameters = test::parameters_for(glass);
+  // mg3d: V mu (1 - beta) gamma0^2 = 3.375 * 32.31 * 0.5453 * 0.01 GPa nm^3 = 3.712 eV; 5 exp(-0.223 - 0.3) = 2.963 eV.
+  const auto pumping = judge_energy_pumping(parameters, glass);
+  EXPECT_NEAR(pumping.self_energy_ev, 3.712, 0.002);
+  EXPECT_NEAR(pumping.softened_barrier_ev, 2.963, 0.001);
+  EXPECT_NEAR(pumping.chi, 0.626, 0.001);
+  EXPECT_TRUE(check_parameters(parameters, glass).empty());
+  const auto refused = [&](const catalog::Catalog& with, const DeformationParameters& by, const std::string& text) {
+    try {
+      (void)check_parameters(by, with);
+      ADD_FAILURE() << "not refused: " << text;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+    }
+  };
+  auto bad = glass;
+  bad.types[0].gamma0 = 0.16;
+  refused(bad, parameters, "endless avalanches");
+  parameters.kinetics.energy_guard = true;
+  EXPECT_NO_THROW((void)check_parameters(parameters, bad));
+  bad = glass;
+  bad.grid.voxel_size_nm = {0.2, 0.2, 0.2};
+  refused(bad, parameters, "smaller than an atom");
+  parameters.loading.step_strain = 1e-19;
+  refused(glass, parameters, "rounding");
+}
+
+}  // namespace mesoglass::deformation
