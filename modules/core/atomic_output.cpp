@@ -77,7 +77,7 @@ AtomicOutput::~AtomicOutput() {
 }
 
 void AtomicOutput::commit() {
-  communicator_.barrier();
+  communicator_.barrier();  // every rank has closed the file
   on_root(communicator_, [&] { rename_into_place(temporary_path_, final_path_); });
   committed_ = true;
 }

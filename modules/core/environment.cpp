@@ -5,6 +5,7 @@
 #include <mpi.h>
 #include <petscsys.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "core/communicator.hpp"
@@ -24,6 +25,8 @@ Environment::Environment(int& argc, char**& argv) {
   PetscOptionsSetValue(nullptr, "-no_signal_handler", "1");
   check_petsc(PetscInitializeNoArguments(), "PetscInitializeNoArguments");
   install_petsc_error_handler();
+  // A file larger than the limit allows is an error to report, not a reason to die without a word.
+  std::signal(SIGXFSZ, SIG_IGN);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 

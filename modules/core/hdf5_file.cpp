@@ -1,5 +1,11 @@
 #include "core/hdf5_internal.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 namespace mesoglass {
 
 using namespace hdf5_detail;
@@ -93,6 +99,10 @@ void Hdf5File::close() {
   const bool flushed = H5Fflush(state_->file, H5F_SCOPE_LOCAL) >= 0;
   const bool closed = H5Fclose(std::exchange(state_->file, -1)) >= 0;
   state_->agree(flushed && closed, "the file", "written to the end");
+  on_root(*state_->communicator, [&] {
+    // Gives back what was set aside and not needed.
+    if (state_->reserved_bytes > 0) std::filesystem::resize_file(state_->path, std::filesystem::file_size(state_->path));
+  });
 }
 
 bool Hdf5File::exists(const std::string& object) const { return state_->kind(object) != H5O_TYPE_UNKNOWN; }
@@ -153,8 +163,30 @@ ElementType Hdf5File::element_type(const std::string& dataset) const {
   });
 }
 
+bool hdf5_write_failed() noexcept { return write_failed; }
+
+// A rank that meets a full disk inside a collective write leaves the others waiting in MPI-IO for ever. So the room is
+// set aside before, where the file system can do that, without a change of the file's size.
+void Hdf5File::reserve_room(std::uint64_t bytes) {
+  on_root(*state_->communicator, [&] {
+    constexpr std::uint64_t metadata_bytes = 16384;
+    if (state_->reserved_bytes == 0) state_->reserved_bytes = std::filesystem::file_size(state_->path) + 16 * metadata_bytes;
+    state_->reserved_bytes += bytes + metadata_bytes;
+    const int descriptor = ::open(state_->path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    const int result = ::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(state_->reserved_bytes));
+    const int reason = errno;
+    ::close(descriptor);
+    if (result != 0 && (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)) {
+      throw failure("{}: there is no room for {} MB ({}): free some space or choose another folder", state_->path.string(),
+                    state_->reserved_bytes / 1000000 + 1, std::strerror(reason));
+    }
+  });
+}
+
 void Hdf5File::make_dataset(const std::string& dataset, const Shape& shape, hid_t type, const std::string& unit,
                             const std::string& description, const Storage& storage) {
+  reserve_room(product(shape) * H5Tget_size(type));
   const Handle link(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(link.get(), 1);
   const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
@@ -244,11 +276,12 @@ void Hdf5File::transfer(const std::string& dataset, const Shape& offset, const S
 
 void Hdf5File::append(const std::string& dataset, const void* rows, std::size_t value_count, hid_t memory_type,
                       std::size_t element_bytes) {
-  auto extent = shape(dataset);
+  const auto extent = shape(dataset);
   if (extent.empty()) throw std::logic_error("append to a scalar: " + dataset);
   const Shape row_shape(extent.begin() + 1, extent.end());
   const std::uint64_t own_rows = value_count / product(row_shape);
   const auto counts = state_->communicator->all_gather(own_rows);
+  reserve_room(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) * product(row_shape) * element_bytes);
   const auto rank = static_cast<std::ptrdiff_t>(state_->communicator->rank());
   Shape offset(extent.size(), 0);
   offset[0] = extent[0] + std::accumulate(counts.begin(), counts.begin() + rank, std::uint64_t{0});

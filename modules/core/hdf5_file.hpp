@@ -24,6 +24,10 @@ struct Storage {
   bool appendable = false;  // first axis may grow; needs a chunk
 };
 
+// True once a write has failed on some rank (disk full): HDF5 can then crash or hang while it closes the file, so the
+// program must end without closing it. run_program does.
+[[nodiscard]] bool hdf5_write_failed() noexcept;
+
 // What a number in a file is.
 struct ElementType {
   enum class Kind { signed_integer, unsigned_integer, real, text, other } kind = Kind::other;
@@ -131,6 +135,7 @@ class Hdf5File {
                 std::size_t element_bytes, int mode) const;
   void make_dataset(const std::string& dataset, const Shape& shape, hid_t type, const std::string& unit,
                     const std::string& description, const Storage& storage);
+  void reserve_room(std::uint64_t bytes);
   void append(const std::string& dataset, const void* rows, std::size_t value_count, hid_t memory_type,
               std::size_t element_bytes);
   void write_attribute(const std::string& object, const std::string& name, hid_t type, const Shape& shape,

@@ -111,18 +111,22 @@ inline std::vector<std::string> texts_from(hid_t file_type, std::size_t count, c
   return texts;
 }
 
+inline bool write_failed = false;
+
 }  // namespace hdf5_detail
 
 struct Hdf5File::State {
   const Communicator* communicator = nullptr;
   std::filesystem::path path;
   hid_t file = -1;
+  std::uint64_t reserved_bytes = 0;  // disk space set aside from the file's beginning
 
   [[nodiscard]] bool parallel() const { return communicator->size() > 1; }
 
   ~State() {
-    // Closing a parallel file is collective: while one rank unwinds alone it would wait for the others.
-    if (file >= 0 && (!parallel() || std::uncaught_exceptions() == 0)) H5Fclose(file);
+    // Closing a parallel file is collective: while one rank unwinds alone it would wait for the others. After a failed
+    // write HDF5 would try the write again, and crash or hang.
+    if (file >= 0 && !hdf5_detail::write_failed && (!parallel() || std::uncaught_exceptions() == 0)) H5Fclose(file);
   }
 
   [[nodiscard]] Error damaged(const std::string& object, const std::string& why) const {
@@ -131,13 +135,18 @@ struct Hdf5File::State {
 
   // Every rank learns of a failure of any, so that the next collective call is entered by all or none.
   void agree(bool ok, const std::string& object, const std::string& what) const {
-    const bool reading = what == "read";
-    collectively(*communicator, [&] {
-      if (ok) return;
-      if (reading) throw damaged(object, hdf5_detail::last_hdf5_message());
-      throw failure("{}: {} cannot be {} ({}): check the free space and quota", path.string(), object, what,
-                    hdf5_detail::last_hdf5_message());
-    });
+    const bool reading = what == "read" || what == "opened";
+    try {
+      collectively(*communicator, [&] {
+        if (ok) return;
+        if (reading) throw damaged(object, hdf5_detail::last_hdf5_message());
+        throw failure("{}: {} cannot be {} ({}): check the free space and quota", path.string(), object, what,
+                      hdf5_detail::last_hdf5_message());
+      });
+    } catch (...) {
+      if (!reading) hdf5_detail::write_failed = true;
+      throw;
+    }
   }
 
   [[nodiscard]] hdf5_detail::Handle open_dataset(const std::string& name) const {

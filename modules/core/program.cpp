@@ -191,10 +191,17 @@ int run_program(int argc, char** argv, const ProgramInformation& program, Option
   Environment environment(argc, argv);
   const auto communicator = Communicator::world();
   FailureChannel channel(communicator);
+  // After a failed write HDF5, which MPI_Finalize closes too, may crash: the program ends as it stands.
+  const auto finish = [&](int code) {
+    if (!hdf5_write_failed()) return code;
+    std::fflush(nullptr);
+    communicator.barrier();
+    std::_Exit(code);
+  };
   const auto end_with = [&](const Error& error) {
     if (!error.agreed()) return channel.fail(program.name, error);
     if (communicator.is_root()) print_error(program.name, error);
-    return static_cast<int>(error.exit_code());
+    return finish(static_cast<int>(error.exit_code()));
   };
   try {
     const auto files = read_configuration_files(communicator, arguments);
@@ -203,7 +210,7 @@ int run_program(int argc, char** argv, const ProgramInformation& program, Option
                             [&] { return std::make_unique<Run>(communicator, std::move(options), program, command_line); });
     body(*run);
     report_end(*run, program);
-    return 0;
+    return finish(0);
   } catch (const Error& error) {
     return end_with(error);
   } catch (const std::bad_alloc&) {

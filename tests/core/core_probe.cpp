@@ -57,6 +57,13 @@ void body(Run& run) {
     // The chosen rank writes outside the dataset, inside a collective call.
     file.write_part<double>("/values", {chosen ? 8U : 0U}, {chosen ? 5U : 0U}, values);
   }
+  if (how == "large-file") {
+    AtomicOutput output(communicator, "large.h5", run.if_exists());
+    auto file = Hdf5File::create(communicator, output.temporary_path());
+    file.create_dataset<double>("/values", {25'000'000}, "1", "200 MB");
+    file.close();
+    output.commit();
+  }
   if (how == "count") count_to_end(run);
   run.summary().set("steps", run.options().integer("steps"), "1", "how far it counted");
 }
@@ -67,7 +74,7 @@ int main(int argc, char** argv) {
   OptionTable table;
   table.group("Probe");
   table.text("how", "well").choices({"well", "together", "one-in-section", "one-alone", "all-alone", "memory", "petsc",
-                                     "inside-hdf5", "count"}).text("How to end.");
+                                     "inside-hdf5", "large-file", "count"}).text("How to end.");
   table.integer("rank", 0).range(0, 64).text("Which rank fails.");
   table.integer("steps", 10).range(1, 1000000).unit("steps").text("How far to count.");
   table.real("temperature", 300.0).range(1.0, 5000.0).unit("K").text("A number with a unit.");

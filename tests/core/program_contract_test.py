@@ -78,6 +78,19 @@ class ProgramContract(ProgramTest):
         self.assertFalse((self.folder / "probe.h5").exists())
         self.assertFalse((self.folder / "probe.h5.partial").exists())
 
+    def test_a_full_disk_is_noticed_before_the_ranks_write(self):
+        # A small file system of the test's own, where the kernel lets us mount one.
+        disk = ["unshare", "--map-root-user", "--mount", "bash", "-c",
+                'mount -t tmpfs -o size=2m none . && cd "$PWD" && "$@"; code=$?; ls -A; exit $code', "bash"]
+        if subprocess.run([*disk, "true"], cwd=self.folder, capture_output=True).returncode != 0:
+            self.skipTest("no permission to mount a small file system")
+        for ranks in (1, 2, 3):
+            with self.subTest(ranks=ranks):
+                command = [*disk, MPIEXEC, "-n", str(ranks), str(BIN / "core_probe"), "--how", "large-file"]
+                result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=30)
+                self.assert_one_message(result, 1, "large.h5.partial", "no room")
+                self.assertEqual(result.stdout, "")  # nothing is left on the disk
+
     def test_dry_run_tells_the_plan_and_writes_nothing(self):
         result = self.run_ok("core_probe", "--dry-run", "--summary", "s.json", ranks=2)
         self.assertEqual(result.stdout.count("plan: 10 steps on 2 ranks"), 1)
