@@ -83,7 +83,7 @@ void add_analyze_options(OptionTable& table) {
   table.text("domain-profile", "sphere").choices({"gaussian", "sphere", "disc"}).text(
       "Shape of domains for which the size estimator is calibrated: gaussian (diameter = full width at half maximum), sphere (brightness = thickness), disc.");
   table.flag("size-calibration").text("Write the calibrated diameter as the size, also in the table of types; it is always written as size_diameter.");
-  table.real("false-positives", 0.005).unit("1").range(1e-6, 0.2).text("Share of the background that may exceed the area fraction's threshold; it is subtracted.");
+  table.real("false-positives", 0.005).unit("1").range(1e-6, 0.2).text("Share of a matrix without speckles that noise may lift above the area fraction's threshold; it is subtracted.");
   table.real("peak-significance", 3.0).unit("standard errors").range(0.0, 100.0).text("Height that a peak of order(k) or size(k) needs to become an MRO type.");
   table.integer("example-maps", 8).range(0, 1000).text("Dark-field maps to write, at the k of the highest order, four angles each.");
   table.group("Running");

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
-#include <limits>
-#include <numeric>
 #include <stdexcept>
+
+#include "core/units.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -17,6 +17,13 @@ double normal_quantile(double probability) { return -std::sqrt(2.0) * boost::mat
 double skewed_quantile(double probability, double skew) {
   const double z = normal_quantile(probability);
   return z + skew * (z * z - 1.0) / 6.0;
+}
+
+// Probability of exceeding x (first Edgeworth term).
+double skewed_tail(double x, double skew) {
+  const double density = std::exp(-0.5 * x * x) / std::sqrt(2.0 * units::pi);
+  const double tail = 0.5 * std::erfc(x / std::sqrt(2.0)) + skew / 6.0 * (x * x - 1.0) * density;
+  return std::clamp(tail, 0.0, 1.0);
 }
 
 }  // namespace
@@ -51,30 +58,25 @@ double IntensityHistogram::share_above(double value) const {
   return above / static_cast<double>(total_);
 }
 
-NullModel fit_null_model(const IntensityHistogram& pooled, double false_positives) {
-  if (pooled.total() == 0) throw std::logic_error("null model of no values");
-  constexpr int rounds = 60;
-  constexpr double lower = 0.16;
-  constexpr double most_covered = 0.6;  // beyond that the lower side is not background alone
-  NullModel model;
-  for (int round = 0; round < rounds; ++round) {
-    const double background = 1.0 - model.fraction;
-    const double median = pooled.quantile(0.5 * background);
-    const double low = pooled.quantile(lower * background);
-    const double mean = model.mean > 0.0 ? model.mean : median;
-    const double skew = mean > 0.0 ? std::clamp(model.deviation / mean, 0.0, 1.0) : 0.0;
-    model.deviation = (median - low) / (skewed_quantile(0.5, skew) - skewed_quantile(lower, skew));
-    model.mean = median - model.deviation * skewed_quantile(0.5, skew);
-    model.threshold = model.mean + model.deviation * skewed_quantile(1.0 - false_positives, skew);
-    const double covered = (pooled.share_above(model.threshold) - false_positives) / (1.0 - false_positives);
-    const double next = std::clamp(covered, 0.0, most_covered);
-    if (std::fabs(next - model.fraction) < 1e-7) {
-      model.fraction = next;
-      break;
-    }
-    model.fraction = 0.5 * (model.fraction + next);
-  }
-  return model;
+AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments, const NoiseModel& noise,
+                                    double most_false) {
+  if (pooled.total() == 0) throw std::logic_error("area threshold of no values");
+  AreaThreshold result;
+  result.background = pooled.quantile(0.5);
+  const double mean = moments.sum / moments.count;
+  const double variance = moments.squares / moments.count - mean * mean;
+  const double third = moments.cubes / moments.count - 3.0 * mean * variance - mean * mean * mean;
+  const double deviation = std::sqrt(std::max(0.0, noise.variance));
+  const double kappa2 = variance - noise.variance;
+  const double kappa3 = third - noise.skewness * deviation * deviation * deviation;
+  constexpr double height_ratio = 9.0 / 4.0;
+  if (kappa2 > 0.0 && kappa3 > 0.0) result.speckle_height = height_ratio * kappa3 / kappa2;
+  const double lowest = deviation * skewed_quantile(1.0 - most_false, noise.skewness);
+  result.limited_by_noise = !(0.5 * result.speckle_height > lowest);
+  const double above = std::max(0.5 * result.speckle_height, lowest);
+  result.threshold = result.background + above;
+  result.false_positives = deviation > 0.0 ? skewed_tail(above / deviation, noise.skewness) : 0.0;
+  return result;
 }
 
 MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma)
@@ -88,6 +90,15 @@ MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma)
   for (int step = -reach; step <= reach; ++step) {
     kernel_.push_back(sigma > 0.0 ? static_cast<float>(std::exp(-0.5 * step * step / (sigma * sigma))) : 1.0F);
   }
+  double sum = 0.0, squares = 0.0, cubes = 0.0;
+  for (const float weight : kernel_) {
+    const auto w = static_cast<double>(weight);
+    sum += w;
+    squares += w * w;
+    cubes += w * w * w;
+  }
+  noise_squares_ = std::pow(squares / (sum * sum), 2);
+  noise_cubes_ = std::pow(cubes / (sum * sum * sum), 2);
 }
 
 void MapSmoother::smooth(std::span<float> map) {
@@ -131,43 +142,6 @@ void MapSmoother::smooth(std::span<float> map) {
       map[index] = value / weight;
     }
   }
-}
-
-std::vector<std::int32_t> region_areas(std::span<const std::uint8_t> above, std::int64_t ny, std::int64_t nx,
-                                       std::int32_t least) {
-  std::vector<std::int32_t> parent(above.size(), -1);
-  const auto root_of = [&](std::int32_t node) {
-    while (parent[static_cast<std::size_t>(node)] != node) {
-      auto& up = parent[static_cast<std::size_t>(node)];
-      up = parent[static_cast<std::size_t>(up)];
-      node = up;
-    }
-    return node;
-  };
-  for (std::int64_t y = 0; y < ny; ++y) {
-    for (std::int64_t x = 0; x < nx; ++x) {
-      const auto index = static_cast<std::int32_t>(y * nx + x);
-      if (above[static_cast<std::size_t>(index)] == 0) continue;
-      parent[static_cast<std::size_t>(index)] = index;
-      const std::int64_t left = x > 0 ? index - 1 : -1;
-      const std::int64_t upper = y > 0 ? index - nx : -1;
-      for (const std::int64_t neighbour : {left, upper}) {
-        if (neighbour < 0 || above[static_cast<std::size_t>(neighbour)] == 0) continue;
-        const std::int32_t other = root_of(static_cast<std::int32_t>(neighbour));
-        const std::int32_t own = root_of(index);
-        if (other != own) parent[static_cast<std::size_t>(std::max(other, own))] = std::min(other, own);
-      }
-    }
-  }
-  std::vector<std::int32_t> sizes(above.size(), 0);
-  for (std::size_t index = 0; index < above.size(); ++index) {
-    if (above[index] != 0) ++sizes[static_cast<std::size_t>(root_of(static_cast<std::int32_t>(index)))];
-  }
-  std::vector<std::int32_t> areas;
-  for (const std::int32_t size : sizes) {
-    if (size >= std::max<std::int32_t>(1, least)) areas.push_back(size);
-  }
-  return areas;
 }
 
 }  // namespace mesoglass::diffraction

@@ -25,35 +25,58 @@ class IntensityHistogram {
   std::int64_t total_ = 0;
 };
 
-struct NullModel {
-  double mean = 0.0;       // of the background
-  double deviation = 0.0;  // of the background
-  double threshold = 0.0;  // what the background exceeds with the false-positive probability
-  double fraction = 0.0;   // area above the threshold that the background does not explain
+// What the smoothed maps of one k hold together.
+struct MapMoments {
+  double count = 0.0;
+  double sum = 0.0, squares = 0.0, cubes = 0.0;
+  void add(double value) noexcept {
+    count += 1.0;
+    sum += value;
+    squares += value * value;
+    cubes += value * value * value;
+  }
 };
 
-// The background's mean and width are taken from the lower side of the pooled distribution, where speckles (which are
-// bright) do not reach: with a share f of speckles, the background's median and 16 % quantile are the pooled quantiles
-// at 0.5 (1 - f) and 0.16 (1 - f); f, mean, width and threshold are iterated to agreement. The background is a scaled
-// Poisson distribution of that mean and width (skewness = width / mean), its upper quantile by the Cornish-Fisher
-// expansion. Throws std::logic_error for an empty histogram.
-[[nodiscard]] NullModel fit_null_model(const IntensityHistogram& pooled, double false_positives);
+// Counting noise of a smoothed value: that of a scaled Poisson number.
+struct NoiseModel {
+  double variance = 0.0;
+  double skewness = 0.0;
+};
+
+struct AreaThreshold {
+  double background = 0.0;       // level of the matrix: the median
+  double speckle_height = 0.0;   // of an ideally oriented domain's middle above it
+  double threshold = 0.0;        // the one for all maps of the k
+  double false_positives = 0.0;  // share of a matrix without speckles above the threshold
+  bool limited_by_noise = false; // half of the speckle height lies inside the noise
+};
+
+// One threshold for all maps of a k: half of the height of an ideal speckle over the background, but never so low that
+// noise alone (the null model: the maps' own background with Poisson counting) exceeds it with more than the
+// probability `most_false`. The height comes from the second and third cumulants of the pooled values with the noise's
+// taken off, so that neither the number of speckles nor the dose matters: domains at Poisson places whose brightness falls
+// like a Gaussian in two directions of the map and in two angles from the Bragg condition have <s^p> proportional to
+// h^p / p^2, thus h = (9/4) kappa_3 / kappa_2. Zero height where the maps show no bright speckles. Pure.
+[[nodiscard]] AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,
+                                                  const NoiseModel& noise, double most_false);
 
 // Gaussian smoothing of a map in place; NaN and positions not kept take no part, and stay NaN. `sigma` in steps.
 class MapSmoother {
  public:
   MapSmoother(std::int64_t ny, std::int64_t nx, double sigma);
   void smooth(std::span<float> map);
+  // Sums of the squares and cubes of a value's weights, away from edges: what becomes of white noise's variance and
+  // third cumulant.
+  [[nodiscard]] double noise_squares() const noexcept { return noise_squares_; }
+  [[nodiscard]] double noise_cubes() const noexcept { return noise_cubes_; }
 
  private:
   std::int64_t ny_;
   std::int64_t nx_;
   std::vector<float> kernel_;
+  double noise_squares_ = 1.0;
+  double noise_cubes_ = 1.0;
   std::vector<float> values_, weights_, line_values_, line_weights_;
 };
-
-// Connected regions (edges, not corners) of `above`, in positions; regions smaller than `least` are left out.
-[[nodiscard]] std::vector<std::int32_t> region_areas(std::span<const std::uint8_t> above, std::int64_t ny,
-                                                     std::int64_t nx, std::int32_t least);
 
 }  // namespace mesoglass::diffraction

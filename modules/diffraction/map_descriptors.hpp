@@ -28,6 +28,6 @@ inline constexpr int angle_groups = 9;
 }
 
 // Measures the maps of a bin. `correlation` has the maps' shape, the kept positions and angle_groups groups.
-[[nodiscard]] MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlation, double false_positives);
+[[nodiscard]] MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlation, double most_false);
 
 }  // namespace mesoglass::diffraction
