@@ -71,8 +71,8 @@ def truth_section(rows, sequences):
         body = [[item.quantity, " > ".join(item.planted), " > ".join(item.measured), "yes" if item.agrees else "NO"]
                 for item in sequences]
         text += table(["quantity", "planted sequence", "measured sequence", "agrees"], body,
-                      "The glasses in falling sequence, each by its dominant type (largest planted volume fraction). Pairs "
-                      "planted within 1 % of each other count as equal.")
+                      "The glasses in falling sequence, each by the type that is planted with its largest value. Pairs planted "
+                      "within 1 % of each other count as equal.")
     return text
 
 

@@ -118,10 +118,10 @@ def headline_results(inputs, comparison, sequences, figures):
         value = float(value)
         results[name] = {"value": value if numpy.isfinite(value) else None, "unit": unit, "text": text}
 
-    for row in truth_comparison.dominant(comparison).values():
-        for name, _, unit, _ in truth_comparison.QUANTITIES:
+    for name, key, unit, _ in truth_comparison.QUANTITIES:
+        for row in truth_comparison.dominant(comparison, key).values():
             add(f"{row.glass}_measured_{name.replace(' ', '_')}", row.measured[name][0], unit or "1",
-                f"{name} of the dominant MRO type of {row.glass}")
+                f"{name} of the MRO type of {row.glass} that is planted with the largest")
     for item in sequences:
         name = item.quantity.replace(" ", "_")
         results[f"{name}_sequence_agrees"] = {"value": item.agrees, "unit": "1",

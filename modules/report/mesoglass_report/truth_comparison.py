@@ -51,22 +51,22 @@ def compare(measurements, truths):
             for truth in truths if truth.label in by_label for planted in truth.types]
 
 
-def dominant(rows):
-    """glass -> the row of its dominant type: the one of the largest planted volume fraction."""
+def dominant(rows, key):
+    """glass -> the row of the type for which the planted quantity `key` is largest: the peak of that curve."""
     chosen = {}
     for row in rows:
-        if row.glass not in chosen or row.planted.volume_fraction > chosen[row.glass].planted.volume_fraction:
+        if row.glass not in chosen or getattr(row.planted, key) > getattr(chosen[row.glass].planted, key):
             chosen[row.glass] = row
     return chosen
 
 
 def sequences(rows):
     """For each quantity the sequence of the glasses by their dominant types; empty with fewer than two glasses."""
-    chosen = dominant(rows)
-    if len(chosen) < 2:
-        return []
     result = []
     for name, key, _, _ in QUANTITIES:
+        chosen = dominant(rows, key)
+        if len(chosen) < 2:
+            return []
         planted = {glass: getattr(row.planted, key) for glass, row in chosen.items()}
         measured = {glass: row.measured[name][0] for glass, row in chosen.items()}
         # A pair planted alike has no order to get wrong.
