@@ -107,7 +107,7 @@ class CatalogProgram(ProgramTest):
                 (["--glas", "x0"], "glass"),
                 (["--glass", "x0", "--output", "no/such/folder/c.h5"], "no/such/folder")):
             with self.subTest(arguments=arguments):
-                self.assert_refused("mg-catalog", *arguments, mentions=[word], ranks=2)
+                self.assert_refused("mg-catalog", *arguments, mentions=[word])
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_existing_output_is_kept_unless_told(self):
