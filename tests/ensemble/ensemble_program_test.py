@@ -141,13 +141,14 @@ class EnsembleProgram(ProgramTest):
         self.assertIn("missing", result.stderr)
         # Runs of another design are not mixed in.
         (self.folder / "d.design").write_text(DESIGN.replace("final-strain = 0.03", "final-strain = 0.02"))
-        self.assert_refused("mg-ensemble", "collect", "d.design", "--output", "other.h5", exit_code=1,
+        self.assert_refused("mg-ensemble", "collect", "d.design", "--runs", "e.runs", "--output", "other.h5", exit_code=1,
                             mentions=["another design"])
 
     def test_bad_input_is_refused(self):
         def design(text):
-            (self.folder / "bad.design").write_text(text)
-            return ("run", "bad.design")
+            name = f"bad{len(list(self.folder.iterdir()))}.design"
+            (self.folder / name).write_text(text)
+            return ("run", name)
         for arguments, word in (
                 ((), "action"),
                 (("run",), "DESIGN"),
