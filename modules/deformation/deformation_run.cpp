@@ -65,11 +65,11 @@ class Runner {
   DeformationOutcome run(const Provenance& provenance) {
     start();
     std::optional<Progress> progress;
-    if (hooks_.log != nullptr) progress.emplace(*hooks_.log, "deforming", 1.0, "of the loading");
+    if (hooks_.log != nullptr) progress.emplace(*hooks_.log, "deforming", duration_s(), "s of the test");
     for (std::int64_t step = 0; end_.empty(); ++step) {
       poll(step);
       advance();
-      if (progress) progress->update(fraction_done());
+      if (progress) progress->update(progress_.time_s);
     }
     if (parameters_.observables.snapshot_at_end) take_snapshot();
     return finish(provenance);
@@ -347,10 +347,10 @@ class Runner {
     ++progress_.snapshots;
   }
 
-  [[nodiscard]] double fraction_done() const {
-    const auto& segments = program_.segments();
-    return (static_cast<double>(progress_.segment) + progress_.time_in_segment_s / segment().duration_s) /
-           static_cast<double>(segments.size());
+  [[nodiscard]] double duration_s() const {
+    double duration = 0.0;
+    for (const LoadingSegment& part : program_.segments()) duration += part.duration_s;
+    return duration;
   }
 
   DeformationOutcome finish(const Provenance& provenance) {

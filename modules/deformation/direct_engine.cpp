@@ -212,7 +212,9 @@ void DirectEngine::refresh() {
 
   const auto row_voxels = static_cast<std::size_t>(glass_.grid.nx);
   const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
-  std::vector<double> own_slabs;
+  // Every slab has one owner, and the others add zeros: exact, in whatever order the ranks are added up.
+  slab_rates_.assign(static_cast<std::size_t>(glass_.grid.slab_count()), 0.0);
+  auto own_slab = static_cast<std::size_t>(glass_.grid.slabs_of(communicator_.rank(), communicator_.size()).begin);
   for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
     double slab_rate = 0.0;
     for (std::size_t row = slab; row < slab + slab_voxels; row += row_voxels) {
@@ -222,9 +224,9 @@ void DirectEngine::refresh() {
       }
       slab_rate += row_rate;
     }
-    own_slabs.push_back(slab_rate);
+    slab_rates_[own_slab++] = slab_rate;
   }
-  slab_rates_ = communicator_.all_gather(std::span<const double>(own_slabs));
+  communicator_.sum_in_place(std::span<double>(slab_rates_));
   total_rate_ = 0.0;
   for (const double rate : slab_rates_) total_rate_ += rate;
   sums_current_ = true;
@@ -386,10 +388,6 @@ void DirectEngine::add_stress(std::span<const Transformation> transformations) {
 }
 
 double DirectEngine::transform(std::span<const Transformation> transformations) {
-  std::vector<const Transformation*> own;
-  for (const Transformation& flip : transformations) {
-    if (owns(flip.voxel)) own.push_back(&flip);
-  }
   const auto fluctuation_work = [&](const Transformation& flip) {
     const std::size_t voxel = local(flip.voxel);
     double work = 0.0;
@@ -398,9 +396,12 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
     }
     return work;
   };
-  std::vector<double> work;
-  for (const Transformation* flip : own) {
-    work.push_back(fluctuation_work(*flip));
+  // One term a transformation, which its voxel's owner knows and the others add zero to.
+  std::vector<double> work(transformations.size(), 0.0);
+  for (std::size_t index = 0; index < transformations.size(); ++index) {
+    const Transformation* flip = &transformations[index];
+    if (!owns(flip->voxel)) continue;
+    work[index] = fluctuation_work(*flip);
     const std::size_t voxel = local(flip->voxel);
     double square = 0.0;
     for (int c = 0; c < state_.components; ++c) {
@@ -426,9 +427,14 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
     }
   }
   add_stress(transformations);
-  for (std::size_t index = 0; index < own.size(); ++index) work[index] += fluctuation_work(*own[index]);
+  for (std::size_t index = 0; index < transformations.size(); ++index) {
+    if (owns(transformations[index].voxel)) work[index] += fluctuation_work(transformations[index]);
+  }
   mark_stress_changed();
-  return constants_.half_work * fixed_order_sum(communicator_, work);
+  communicator_.sum_in_place(std::span<double>(work));
+  double total = 0.0;
+  for (const double term : work) total += term;
+  return constants_.half_work * total;
 }
 
 double DirectEngine::fluctuation_energy_ev() {

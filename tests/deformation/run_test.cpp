@@ -262,7 +262,7 @@ TEST(DeformationRun, ResumesBitForBit) {
       DeformationHooks hooks;
       // Also a checkpoint that the run goes on from, as with SIGUSR1.
       hooks.checkpoint_request = [&](std::int64_t step) {
-        if (step == 157) return CheckpointRequest::write_and_stop;
+        if (step == 270) return CheckpointRequest::write_and_stop;
         return step == 40 ? CheckpointRequest::write : CheckpointRequest::none;
       };
       try {
@@ -413,41 +413,6 @@ TEST(DeformationRun, LoadingsFollowTheirProgram) {
   parameters.observables.stop_at_percolation = true;
   output = run(parameters);
   EXPECT_EQ(read_outcome(communicator(), output).end, "percolation");
-}
-
-// A peak and then a drop; the strength falls with temperature and grows with the strain rate; the largest connected free
-// volume explodes (2-D set of the design, mean of three seeds; differences are several times their scatter).
-TEST(DeformationRun, PublishedBehaviours) {
-  const auto folder = test::scratch_folder();
-  int number = 0;
-  const auto mean_peak = [&](double temperature, double rate) {
-    double sum = 0.0;
-    for (const std::uint64_t seed : {1, 2, 3}) {
-      auto glass = test::matrix_glass(communicator(), 20, 20, 1);
-      auto parameters = test::parameters_for(glass);
-      parameters.loading.body = elasticity::Body::plane_strain;
-      parameters.seed = seed;
-      parameters.kinetics.temperature_k = temperature;
-      parameters.loading.strain_rate_per_s = rate;
-      parameters.loading.final_strain = 0.07;
-      const auto output = folder / fmt::format("run{}.h5", number++);
-      const auto outcome =
-          run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
-      if (temperature == 300.0 && rate == 1e-4) {
-        EXPECT_LT(outcome.flow_stress_gpa, 0.85 * outcome.peak_stress_gpa);
-        EXPECT_GT(outcome.percolation_strain, 0.02);
-        const auto cfv = Hdf5File::open(communicator(), output).read<double>("/history/largest_cfv");
-        EXPECT_GT(cfv.back(), 20.0 * cfv[cfv.size() / 3]);
-      }
-      sum += outcome.peak_stress_gpa;
-    }
-    return sum / 3.0;
-  };
-  const double base = mean_peak(300.0, 1e-4);
-  EXPECT_GT(base, 1.8);
-  EXPECT_LT(base, 3.5);
-  EXPECT_LT(mean_peak(350.0, 1e-4), base - 0.1);
-  EXPECT_GT(mean_peak(300.0, 1e-1), base + 0.1);
 }
 
 TEST(HistoryFindings, ReadPeakFlowAndThreshold) {
