@@ -72,7 +72,7 @@ class Report(ProgramTest):
             self.assertEqual(figure.with_suffix(".pdf").read_bytes()[:5], b"%PDF-")
         # The planted row of x = 0 stands beside what the file says was measured.
         row = next(row for row in page.rows if row[:2] == ["x0", "frustrated"])
-        self.assertEqual(row[2:], ["4.30", "4.32", "1.30", "1.30", "1.27 ± 0.03", "0.240", "0.252 ± 0.010", "0.0020",
+        self.assertEqual(row[2:], ["4.30", "4.32", "1.30", "1.30", "1.27 ± 0.03", "0.240", "0.252 ± 0.010", "0.002",
                                    "0.0010 ± 0.0001"])
         self.assertIn(["size", "x0 > x1 > x05", "x0 > x1 > x05", "yes"], page.rows)
         self.assertIn(["command line", 'synthetic --glass "x" <&>'], page.rows)
@@ -263,7 +263,7 @@ class Content(unittest.TestCase):
 
     def test_every_figure_is_legible_and_every_axis_has_its_unit(self):
         unit = re.compile(r"\((nm|nm\$\^\{-1\}\$|nm\$\^3\$|GPa|%|detector units)\)$")
-        pure = {"Transmittance T", "Patterns", "Electrons", "Area fraction of MRO", "Degree of order, even n combined",
+        pure = {"Transmittance T", "Patterns", "Intensity over the map's mean", "Area fraction of MRO", "Degree of order, even n combined",
                 "Rotational symmetry n", "Power c$_n$"}
         self.assertEqual(len(self.draw_all()), len(FIGURES))
         for figure in self.drawn:

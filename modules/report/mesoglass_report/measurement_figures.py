@@ -90,14 +90,18 @@ def example_maps(measurements, palette):
     if not shown:
         return None
     columns = max(len(item.example_maps) for item in shown)
-    figure, axes = style.pyplot.subplots(len(shown), columns, squeeze=False, sharey="row",
-                                         figsize=(1.6 * columns + 0.8, 1.75 * len(shown) + 0.3))
+    figure, axes = style.pyplot.subplots(len(shown), columns, squeeze=False, sharex=True, sharey="row",
+                                         figsize=(1.55 * columns + 0.9, 1.95 * len(shown) + 0.2))
+    # Over its mean, so that maps at k of strong and of weak scattering share one scale.
+    relative = {id(example): example.image / (numpy.nanmean(example.image) if numpy.isfinite(example.image).any() else 1.0)
+                for item in shown for example in item.example_maps}
+    # The middle one of the maps' own ranges: a map of pure noise must not set the scale of the others.
+    low, high = numpy.median([style.finite_range([image], 1.0, 99.7) for image in relative.values()], axis=0)
     for row, item in zip(axes, shown):
         step = item.calibration["scan_step_nm"]
-        low, high = style.finite_range([example.image for example in item.example_maps], 1.0, 99.7)
         for panel, example in zip(row, item.example_maps):
             height, width = example.image.shape
-            image = panel.imshow(example.image, vmin=low, vmax=high, origin="lower",
+            image = panel.imshow(relative[id(example)], vmin=low, vmax=high, origin="lower",
                                  extent=[0, width * step, 0, height * step])
             style.map_axes(panel)
             panel.set_title(f"k = {example.k:.2f} nm$^{{-1}}$\nφ = {numpy.degrees(example.phi):.0f}°", fontsize=8.5)
@@ -106,11 +110,12 @@ def example_maps(measurements, palette):
         for unused in row[len(item.example_maps):]:
             unused.remove()
         row[0].set_ylabel(f"{palette.name(item.label)}\ny (nm)", color=palette.colour(item.label))
-        figure.colorbar(image, ax=list(row[:len(item.example_maps)]), label="Electrons", shrink=0.8, aspect=14)
+    figure.colorbar(image, ax=axes, label="Intensity over the map's mean", shrink=0.7, aspect=30,
+                    extend="both")
     return Figure("mro-maps", SECTION, "Example MRO maps",
-                  "Dark-field maps: the intensity scattered to one point (k, φ) of the pattern, over the scan. Each bright "
-                  "speckle is a domain of medium-range order that happens to meet its Bragg condition there. One colour "
-                  "scale a glass.", *style.rendered(figure))
+                  "Dark-field maps: the intensity scattered to one point (k, φ) of the pattern, over the scan, divided by "
+                  "its mean. Each bright speckle is a domain of medium-range order that happens to meet its Bragg condition "
+                  "there.", *style.rendered(figure))
 
 
 def _curves(measurements, truths, palette, name, title, quantity, label, planted, caption):
@@ -142,9 +147,13 @@ def _curves(measurements, truths, palette, name, title, quantity, label, planted
 
 def size_curves(measurements, truths, palette):
     """MRO size against k."""
+    removed = [item.calibration["probe_fwhm_nm"] > 0 for item in measurements]
+    probe = ("and the probe removed" if all(removed) else
+             "removed; the probe's width is still in it" if not any(removed) else
+             "removed, and the probe where its width was given")
     return _curves(measurements, truths, palette, "mro-size", "MRO size", "size", "MRO size (nm)", "size_nm",
                    "Mean size of the speckles in the dark-field maps at each k: full width at half maximum of the map's "
-                   "autocorrelation over √2, with shot noise and the probe removed. Bands: one standard error, counted "
+                   f"autocorrelation over √2, with shot noise {probe}. Bands: one standard error, counted "
                    "from independent maps and probe positions.")
 
 

@@ -23,9 +23,11 @@ def number(value, decimals):
 
 
 def with_error(value, error, decimals):
-    """value ± error."""
+    """value ± error, with as many decimals as the error's first digit needs, at most two more than usual."""
     if not numpy.isfinite(value):
         return "–"
+    if numpy.isfinite(error) and error > 0:
+        decimals = min(decimals + 2, max(decimals, -int(numpy.floor(numpy.log10(error)))))
     return f"{number(value, decimals)} ± {number(error, decimals)}" if numpy.isfinite(error) else number(value, decimals)
 
 
@@ -57,7 +59,7 @@ def truth_section(rows, sequences):
                  number(row.planted.diameter_nm, 2)]
         for name, key, _, decimals in truth_comparison.QUANTITIES:
             planted = getattr(row.planted, key)
-            cells += [number(planted, decimals), with_error(*row.measured[name], decimals)]
+            cells += [number(planted, min(decimals, 3)), with_error(*row.measured[name], decimals)]
         body.append(cells)
     text = table(["glass", "type", "k planted (nm⁻¹)", "k found (nm⁻¹)", "diameter planted (nm)", "size planted (nm)",
                   "size measured (nm)",

@@ -7,7 +7,7 @@ STYLE_SHEET = """
 }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
-body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1.2rem 4rem; color: var(--ink); background: var(--paper);
+body { margin: 0 auto; max-width: 66rem; padding: 1.5rem 1.2rem 4rem; color: var(--ink); background: var(--paper);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.5rem 0 0.6rem; }
 h2 { font-size: 1.35rem; margin: 2.6rem 0 0.8rem; padding-top: 0.8rem; border-top: 1px solid var(--line); }
@@ -28,7 +28,7 @@ figcaption { margin: 0.6rem auto 0; max-width: 48rem; font-size: 0.94rem; color:
 .table { overflow-x: auto; margin: 1rem 0 0.5rem; }
 table { border-collapse: collapse; font-size: 0.86rem; font-variant-numeric: tabular-nums; }
 .note { margin: 0 0 1.8rem; max-width: 48rem; font-size: 0.94rem; color: var(--soft); }
-th, td { padding: 0.35rem 0.6rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { padding: 0.35rem 0.5rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 td { white-space: nowrap; }
 .words { text-align: left; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }

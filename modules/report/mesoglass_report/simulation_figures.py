@@ -18,11 +18,16 @@ def _extent(grid, voxel_size_nm):
     return [0, grid[0] * voxel_size_nm[0], 0, grid[1] * voxel_size_nm[1]]
 
 
+def _type_names(item):
+    # Measured types of different glasses may bear one name; their mode count tells them apart.
+    return [f"{name}, {modes:.0f} modes" for name, modes in zip(item.type_names[1:], item.types["modes"][1:])]
+
+
 def _type_colours(catalogs, palette):
     # A type that is a glass's only one takes that glass's colour, so that a mixture shows what it is mixed from.
-    colours = {item.type_names[1]: palette.colour(item.label) for item in catalogs if len(item.type_names) == 2}
+    colours = {_type_names(item)[0]: palette.colour(item.label) for item in catalogs if len(item.type_names) == 2}
     free = [colour for colour in style.GLASS_COLOURS if colour not in colours.values()]
-    for name in dict.fromkeys(name for item in catalogs for name in item.type_names[1:]):
+    for name in dict.fromkeys(name for item in catalogs for name in _type_names(item)):
         if name not in colours:
             colours[name] = free[len(colours) % len(free)] if free else "black"
     return colours
@@ -33,7 +38,7 @@ def catalog_maps(catalogs, palette):
     figure, axes = style.panels(len(catalogs), 3, 2.4, 2.7)
     colours = _type_colours(catalogs, palette)
     for panel, item in zip(axes, catalogs):
-        table = [style.MATRIX_COLOUR, *(colours[name] for name in item.type_names[1:])]
+        table = [style.MATRIX_COLOUR, *(colours[name] for name in _type_names(item))]
         panel.imshow(item.type_slice, cmap=matplotlib.colors.ListedColormap(table), vmin=-0.5, vmax=len(table) - 0.5,
                      origin="lower", extent=_extent(item.grid, item.voxel_size_nm))
         style.map_axes(panel)
@@ -44,13 +49,11 @@ def catalog_maps(catalogs, palette):
     handles = [matplotlib.patches.Patch(color=style.MATRIX_COLOUR, label="glassy matrix")]
     handles += [matplotlib.patches.Patch(color=colours[name], label=palette.name(name)) for name in colours]
     # Below the panels; saving with a tight box keeps it on the page.
-    figure.legend(handles=handles, loc="upper center", ncol=min(4, len(handles)), bbox_to_anchor=(0.5, 0.0))
+    figure.legend(handles=handles, loc="upper center", ncol=min(3, len(handles)), bbox_to_anchor=(0.5, 0.0))
     rows = "; ".join(
-        f"{html.escape(item.label)}: " + ", ".join(f"{html.escape(name)} {modes:.0f} modes, softening {softening:g}, "
-                                      f"{100 * fraction:.1f} % of the volume"
-                                      for name, modes, softening, fraction in
-                                      zip(item.type_names[1:], item.types["modes"][1:], item.types["softening"][1:],
-                                          item.volume_fraction[1:])) for item in catalogs)
+        f"{html.escape(item.label)}: " + ", ".join(f"{html.escape(name)}, softening {softening:.2g}, {100 * fraction:.1f} % of the "
+                                      "volume" for name, softening, fraction in
+                                      zip(_type_names(item), item.types["softening"][1:], item.volume_fraction[1:])) for item in catalogs)
     layer = " (middle layer)" if any(item.grid[2] > 1 for item in catalogs) else ""
     return Figure("catalog-map", CATALOG_SECTION, "STZ catalog",
                   f"The voxel map that is deformed{layer}: each voxel is a potential shear transformation zone; those of "
