@@ -10,8 +10,8 @@ namespace mesoglass::deformation {
 namespace {
 
 // One core of an AMD EPYC with AVX-512, in the elastic-plastic regime; docs/deformation.md says how they were measured.
-constexpr double seconds_per_event_and_voxel_2d = 40e-9;
-constexpr double seconds_per_event_and_voxel_3d = 40e-9;
+constexpr double seconds_per_event_and_voxel_2d = 80e-9;
+constexpr double seconds_per_event_and_voxel_3d = 140e-9;
 
 }  // namespace
 
