@@ -198,11 +198,11 @@ RadialProfile radial_profile(std::span<const float> pattern, const PatternShape&
 
 RingFit fit_ring(std::span<const float> mean_pattern, const PatternShape& shape, std::span<const std::uint8_t> good,
                  Point start, const RingFitOptions& options, const std::string& source) {
-  // Only radii of which at least half of the circle is on the detector.
+  // Only radii of which at least half of the circle is on the detector and not masked.
   const RadialProfile rough = radial_profile(mean_pattern, shape, good, start);
-  std::size_t last = 0;
-  while (last < rough.mean.size() && rough.pixels[last] >= 0.5 * 2.0 * units::pi * static_cast<double>(last)) ++last;
   const auto first = static_cast<std::size_t>(std::ceil(options.inner_radius_px));
+  std::size_t last = std::min(first, rough.mean.size());
+  while (last < rough.mean.size() && rough.pixels[last] >= 0.5 * 2.0 * units::pi * static_cast<double>(last)) ++last;
   std::vector<double> values(last, 0.0);
   {
     std::vector<double> raw(rough.mean.begin(), rough.mean.begin() + static_cast<std::ptrdiff_t>(last));
