@@ -20,7 +20,8 @@ struct NpyHeader {
 }
 
 NpyHeader read_header(const Path& path) {
-  constexpr std::size_t most_header_bytes = 1 << 16;
+  // numpy itself refuses longer headers.
+  constexpr std::size_t most_header_bytes = 10000;
   const auto text = read_beginning(path, most_header_bytes);
   const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(text[i])); };
   if (text.size() < 12) damaged(path, "the file ends inside it");
