@@ -15,10 +15,10 @@ namespace mesoglass::elasticity {
 using ComplexTensor = std::array<std::complex<double>, tensor_components>;
 using ComplexVector = std::array<std::complex<double>, 3>;
 
-// One voxel is one trilinear hexahedron (bilinear quadrilateral in two dimensions) with fully integrated stiffness; node
-// (x, y, z) is the low corner of voxel (x, y, z); the eigenstrain is constant in an element; strain and stress are the
-// element's averages. Fields over voxels and nodes have the Fourier components f_k = sum_r f(r) exp(-i theta . r) with
-// theta_a = 2 pi n_a / N_a.
+// One voxel is one trilinear hexahedron (bilinear quadrilateral in two dimensions) with fully integrated stiffness;
+// node (x, y, z) is the low corner of voxel (x, y, z); the eigenstrain is constant in an element; strain and stress are
+// the element's averages. Fields over voxels and nodes have the Fourier components f_k = sum_r f(r) exp(-i theta . r)
+// with theta_a = 2 pi n_a / N_a.
 //
 // Stiffness symbol: K_ij = (lambda + mu) B_ij + mu tr(B) delta_ij, where B_pq is the symbol of the integral of
 // d_p N_a d_q N_b: with m(t) = h (2 + cos t)/3, s(t) = (2 - 2 cos t)/h and sin t from the one-dimensional integrals,

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -304,6 +305,7 @@ void run_elastic_program(Run& run) {
   const SolverSettings settings{options.real("tolerance"), static_cast<int>(options.integer("iterations"))};
   ElasticFields fields;
   SolveReport report;
+  const auto start = std::chrono::steady_clock::now();
   switch (method) {
     case Method::direct_fourier: {
       const auto timer = run.timers().time("solving");
@@ -341,6 +343,8 @@ void run_elastic_program(Run& run) {
     }
   }
 
+  const double own_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double solve_seconds = communicator.max(own_seconds);
   {
     const auto timer = run.timers().time("writing");
     Hdf5File file = Hdf5File::create(communicator, output.temporary_path());
@@ -380,7 +384,9 @@ void run_elastic_program(Run& run) {
                 fmt::format("mean stress {}", component_names[c]));
   }
   summary.set("solver", method_text(method), "1", "solver");
-  summary.set("iterations", report.iterations, "1", "iterations");
+  summary.set("iterations", report.iterations, "1", "iterations of the longest solve");
+  summary.set("solves", report.solves, "1", "iterative solves");
+  summary.set("solve_seconds", solve_seconds, "s", "time to set up and solve");
   summary.set("residual", report.residual, "1", "relative residual");
   summary.set("peak_memory_gb", peak_memory_gb(communicator), "GB", "peak memory of all ranks together");
 }

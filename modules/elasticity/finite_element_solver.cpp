@@ -352,7 +352,7 @@ void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const T
   if (norm <=
       1e-13 * largest_strain * edge * (reference_.lambda_gpa + 2.0 * reference_.shear_gpa) / reference_.shear_gpa) {
     MESOGLASS_PETSC(VecSet(solution, 0.0));
-    report.history.push_back(0.0);
+    report.history.assign(1, 0.0);
     return;
   }
   KSP ksp = solver_.get();
@@ -370,8 +370,10 @@ void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const T
   history.resize(static_cast<std::size_t>(std::max<PetscInt>(kept, 0)));
   MESOGLASS_PETSC(KSPSetResidualHistory(ksp, nullptr, 0, PETSC_TRUE));
   const double start = history.empty() || history.front() == 0.0 ? 1.0 : history.front();
+  report.history.clear();
   for (const PetscReal value : history) report.history.push_back(value / start);
-  report.iterations += static_cast<int>(iterations);
+  ++report.solves;
+  report.iterations = std::max(report.iterations, static_cast<int>(iterations));
   report.residual = std::max(report.residual, report.history.empty() ? 0.0 : report.history.back());
   if (reason < 0) {
     MESOGLASS_PETSC(VecSet(solution, 0.0));
@@ -492,9 +494,7 @@ SolveReport FiniteElementSolver::solve(std::span<const Tensor> eigenstrain, cons
     if (response.get() == nullptr) {
       MESOGLASS_PETSC(DMCreateGlobalVector(mesh_.get(), response.put()));
       MESOGLASS_PETSC(VecSet(response.get(), 0.0));
-      SolveReport unit_report;
-      solve_for(none, unit, settings, response.get(), unit_report);
-      report.iterations += unit_report.iterations;
+      solve_for(none, unit, settings, response.get(), report);
     }
     ElasticFields unit_fields;
     evaluate(response.get(), none, unit, unit_fields);

@@ -170,6 +170,7 @@ SolveReport HeterogeneousSolver::solve(std::span<const Tensor> eigenstrain, cons
 
   SolveReport report;
   if (scale > 0.0) {
+    report.solves = 1;
     residual_of(displacement_, mean_strain_, residual, residual_mean);
     precondition(residual, conditioned);
     conditioned_mean = precondition(residual_mean, conditions);

@@ -33,9 +33,10 @@ IsotropicModuli isotropic_moduli(double young_modulus_gpa, double poisson_ratio,
   }
   const double lowest = body == Body::legacy_2d ? -0.5 : -1.0;
   if (!(poisson_ratio > lowest && poisson_ratio < 0.5)) {
-    throw input_error("Poisson's ratio {} is impossible (an isotropic {} body is stable between {} and 0.5, both ends "
-                      "excluded): give one within",
-                      poisson_ratio, body_name(body), lowest);
+    throw input_error(
+        "Poisson's ratio {} is impossible (an isotropic {} body is stable between {} and 0.5, both ends "
+        "excluded): give one within",
+        poisson_ratio, body_name(body), lowest);
   }
   const double young = young_modulus_gpa;
   const double nu = poisson_ratio;

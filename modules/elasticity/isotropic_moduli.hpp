@@ -15,7 +15,9 @@ namespace mesoglass::elasticity {
 //                 mu = E / (2 + 4 nu) with E the slope of uniaxial tension in the plane.
 enum class Body { solid, plane_strain, plane_stress, legacy_2d };
 
-[[nodiscard]] constexpr int dimensions_of(Body body) noexcept { return body == Body::solid ? 3 : 2; }
+[[nodiscard]] constexpr int dimensions_of(Body body) noexcept {
+  return body == Body::solid ? 3 : 2;
+}
 
 // "solid", "plane-strain", "plane-stress", "legacy-2d" and back; throws InputError on another name.
 [[nodiscard]] std::string body_name(Body body);

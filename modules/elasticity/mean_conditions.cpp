@@ -36,9 +36,10 @@ void add_conditions(const std::vector<std::string>& texts, bool is_stress, Body 
                         text, body_name(body), name);
     }
     if (!given[component].empty()) {
-      throw input_error("component {} is prescribed twice ({} and {} {}): each component takes one mean strain or one "
-                        "mean stress",
-                        name, given[component], option, text);
+      throw input_error(
+          "component {} is prescribed twice ({} and {} {}): each component takes one mean strain or one "
+          "mean stress",
+          name, given[component], option, text);
     }
     given[component] = std::string(option) + " " + text;
     conditions.is_stress[component] = is_stress;

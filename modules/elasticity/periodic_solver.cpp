@@ -24,7 +24,8 @@ Rows rows_of(const TensorBasis& basis, const ComplexTensor& tensor) {
   Rows rows{};
   for (int row = 0; row < basis.count(); ++row) {
     const Tensor& projection = basis.projection(row);
-    for (std::size_t c = 0; c < tensor_components; ++c) rows[static_cast<std::size_t>(row)] += projection[c] * tensor[c];
+    for (std::size_t c = 0; c < tensor_components; ++c)
+      rows[static_cast<std::size_t>(row)] += projection[c] * tensor[c];
   }
   return rows;
 }
@@ -77,7 +78,8 @@ Means PeriodicSolver::solve(std::span<const double> eigenstrain, const MeanCondi
     std::array<ComplexBuffer, 3> displacement;
     for (auto& component : displacement) component.resize(transform_.spectrum_size());
     transform_.for_each_frequency([&](std::size_t index, std::int64_t x, std::int64_t y, std::int64_t z) {
-      const ComplexVector u = operator_.displacement(x, y, z, operator_.polarisation(tensor_of(basis_, rows_at(index))));
+      const ComplexVector u =
+          operator_.displacement(x, y, z, operator_.polarisation(tensor_of(basis_, rows_at(index))));
       for (std::size_t axis = 0; axis < 3; ++axis) displacement[axis][index] = u[axis];
     });
     for (std::size_t axis = 0; axis < 3; ++axis) {

@@ -83,7 +83,8 @@ void SlabTransform::forward(std::span<const double> values, std::span<std::compl
     const std::int64_t last = std::min(first + tile, lines);
     for (std::int64_t slab = 0; slab < slabs; ++slab) {
       for (std::int64_t line = first; line < last; ++line) {
-        spectrum[static_cast<std::size_t>(line * slabs + slab)] = by_slab[static_cast<std::size_t>(slab * lines + line)];
+        spectrum[static_cast<std::size_t>(line * slabs + slab)] =
+            by_slab[static_cast<std::size_t>(slab * lines + line)];
       }
     }
   }
@@ -110,7 +111,8 @@ void SlabTransform::backward(std::span<std::complex<double>> spectrum, std::span
     const std::int64_t last = std::min(first + tile, lines);
     for (std::int64_t slab = 0; slab < slabs; ++slab) {
       for (std::int64_t line = first; line < last; ++line) {
-        by_slab[static_cast<std::size_t>(slab * lines + line)] = spectrum[static_cast<std::size_t>(line * slabs + slab)];
+        by_slab[static_cast<std::size_t>(slab * lines + line)] =
+            spectrum[static_cast<std::size_t>(line * slabs + slab)];
       }
     }
   }
@@ -126,7 +128,8 @@ void SlabTransform::backward(std::span<std::complex<double>> spectrum, std::span
     if (rows_ > 1) y_backward_.execute();
     x_backward_.execute();
     for (std::int64_t voxel = 0; voxel < slab_voxels; ++voxel) {
-      values[static_cast<std::size_t>(slab * slab_voxels + voxel)] = scale * slab_values_[static_cast<std::size_t>(voxel)];
+      values[static_cast<std::size_t>(slab * slab_voxels + voxel)] =
+          scale * slab_values_[static_cast<std::size_t>(voxel)];
     }
   }
 }

@@ -13,9 +13,9 @@
 
 namespace mesoglass::elasticity {
 
-// Every one-dimensional transform is done whole by one rank with a plan that depends on the grid alone, so the result is
-// the same bit for bit on any number of ranks (FFTW's own distributed transform does not promise that). One exchange of
-// the data a transform. Only non-negative frequencies of x are kept.
+// Every one-dimensional transform is done whole by one rank with a plan that depends on the grid alone, so the result
+// is the same bit for bit on any number of ranks (FFTW's own distributed transform does not promise that). One exchange
+// of the data a transform. Only non-negative frequencies of x are kept.
 //
 // The spectrum is distributed over in-slab frequencies p = ny_index * (nx/2 + 1) + nx_index (in two dimensions, where
 // y is the slab axis, p = nx_index); each rank holds whole lines along the slab axis: value(p, s) at
@@ -68,9 +68,9 @@ class SlabTransform {
 
   const Communicator& communicator_;
   VoxelGrid grid_;
-  std::int64_t half_;            // stored frequencies of x
-  std::int64_t rows_;            // lines of x in a slab
-  std::int64_t plane_;           // in-slab frequencies
+  std::int64_t half_;   // stored frequencies of x
+  std::int64_t rows_;   // lines of x in a slab
+  std::int64_t plane_;  // in-slab frequencies
   Range own_slabs_;
   Range own_lines_;
   std::vector<int> slab_counts_, slab_offsets_, line_counts_, line_offsets_;  // of the exchange, in complex values

@@ -12,9 +12,10 @@ struct SolverSettings {
 };
 
 struct SolveReport {
-  int iterations = 0;
+  int solves = 0;               // a prescribed mean stress may cost more than one
+  int iterations = 0;           // of the longest solve
   double residual = 0.0;        // relative, as in SolverSettings
-  std::vector<double> history;  // relative residual after 0, 1, ... iterations
+  std::vector<double> history;  // relative residual after 0, 1, ... iterations of the last solve
 };
 
 // Throws Failure that says what the residual did (fell and how fast, stagnated, grew, was not a number) and `advice`.

@@ -48,7 +48,8 @@ class StressKernel {
                      std::int64_t y, std::int64_t z, double* stress, std::size_t stride) const noexcept;
 
   // The same for all voxels of these slabs (grid.slabs_of a rank); stress[a * own voxels + own voxel].
-  void superpose(std::int64_t source, std::span<const double> strain, Range slabs, std::span<double> stress) const noexcept;
+  void superpose(std::int64_t source, std::span<const double> strain, Range slabs,
+                 std::span<double> stress) const noexcept;
 
  private:
   [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;

@@ -49,7 +49,8 @@ class DenseFiniteElements {
 
   // Element constants and eigenstrains (tensor components) under a prescribed mean strain.
   Solution solve(const std::vector<Eigen::Matrix<double, 6, 6>>& stiffness,
-                 const std::vector<std::array<double, 6>>& eigenstrain, const std::array<double, 6>& mean_strain) const {
+                 const std::vector<std::array<double, 6>>& eigenstrain,
+                 const std::array<double, 6>& mean_strain) const {
     const auto voxels = static_cast<int>(grid_.voxel_count());
     const int unknowns = 3 * voxels;
     Matrix k = Matrix::Zero(unknowns, unknowns);
@@ -100,7 +101,8 @@ class DenseFiniteElements {
     Eigen::Vector3d centre = Eigen::Vector3d::Zero();
     for (int node = 0; node < voxels; ++node) centre += u.segment<3>(3 * node) / voxels;
     for (int node = 0; node < voxels; ++node) {
-      solution.displacement.push_back({u(3 * node) - centre(0), u(3 * node + 1) - centre(1), u(3 * node + 2) - centre(2)});
+      solution.displacement.push_back(
+          {u(3 * node) - centre(0), u(3 * node + 1) - centre(1), u(3 * node + 2) - centre(2)});
     }
     return solution;
   }

@@ -55,8 +55,12 @@ TEST_P(PeriodicSolverTest, EqualsDenseFiniteElements) {
   PeriodicSolver solver(communicator(), grid, moduli, basis);
   std::vector<double> displacement(3 * solver.own_voxel_count());
   MeanConditions conditions;
-  conditions.value = {0.02, -0.01, body == Body::solid ? 0.015 : 0.0, body == Body::solid ? 0.01 : 0.0,
-                      body == Body::solid ? -0.02 : 0.0, 0.03};
+  conditions.value = {0.02,
+                      -0.01,
+                      body == Body::solid ? 0.015 : 0.0,
+                      body == Body::solid ? 0.01 : 0.0,
+                      body == Body::solid ? -0.02 : 0.0,
+                      0.03};
   (void)solver.solve(eigenstrain, conditions, {stress, strain, displacement});
 
   const test::DenseFiniteElements dense(grid, body != Body::solid);
@@ -93,15 +97,14 @@ TEST_P(PeriodicSolverTest, EqualsDenseFiniteElements) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Grids, PeriodicSolverTest,
-    ::testing::Values(Case{"even", {4, 6, 2, {0.7, 1.1, 0.9}}, Body::solid},
-                      Case{"odd", {5, 3, 3, {1.5, 1.5, 1.5}}, Body::solid},
-                      Case{"flat_solid", {4, 5, 1, {0.7, 0.8, 1.3}}, Body::solid},
-                      Case{"plane_strain", {6, 4, 1, {0.7, 0.9, 1.0}}, Body::plane_strain},
-                      Case{"plane_stress", {5, 7, 1, {0.7, 0.7, 1.0}}, Body::plane_stress},
-                      Case{"legacy_2d", {3, 8, 1, {0.7, 0.7, 1.0}}, Body::legacy_2d}),
-    [](const auto& instance) { return std::string(instance.param.name); });
+INSTANTIATE_TEST_SUITE_P(Grids, PeriodicSolverTest,
+                         ::testing::Values(Case{"even", {4, 6, 2, {0.7, 1.1, 0.9}}, Body::solid},
+                                           Case{"odd", {5, 3, 3, {1.5, 1.5, 1.5}}, Body::solid},
+                                           Case{"flat_solid", {4, 5, 1, {0.7, 0.8, 1.3}}, Body::solid},
+                                           Case{"plane_strain", {6, 4, 1, {0.7, 0.9, 1.0}}, Body::plane_strain},
+                                           Case{"plane_stress", {5, 7, 1, {0.7, 0.7, 1.0}}, Body::plane_stress},
+                                           Case{"legacy_2d", {3, 8, 1, {0.7, 0.7, 1.0}}, Body::legacy_2d}),
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(PeriodicSolver, PlaneStrainIsTheFlatSolidHeldAlongZ) {
   const VoxelGrid grid{6, 5, 1, {0.7, 0.9, 1.0}};
@@ -113,7 +116,8 @@ TEST(PeriodicSolver, PlaneStrainIsTheFlatSolidHeldAlongZ) {
   const std::size_t n = flat_solver.own_voxel_count();
   std::vector<double> full(6 * n);
   std::copy_n(in_plane.begin(), 2 * n, full.begin());
-  std::copy_n(in_plane.begin() + static_cast<std::ptrdiff_t>(2 * n), n, full.begin() + static_cast<std::ptrdiff_t>(5 * n));
+  std::copy_n(in_plane.begin() + static_cast<std::ptrdiff_t>(2 * n), n,
+              full.begin() + static_cast<std::ptrdiff_t>(5 * n));
   std::vector<double> flat_stress(3 * n);
   std::vector<double> solid_stress(6 * n);
   MeanConditions conditions;
@@ -135,8 +139,8 @@ TEST(PeriodicSolver, MixedMeansAreMetExactly) {
   const auto eigenstrain = own_part(grid, random_rows(grid, 6), 6);
   std::vector<double> stress(eigenstrain.size());
   std::vector<double> strain(eigenstrain.size());
-  const auto conditions = parse_mean_conditions({"xx=0.02", "xy=-0.01", "yz=0.005"}, {"yy=0", "zz=0.3", "xz=-0.2"},
-                                                Body::solid);
+  const auto conditions =
+      parse_mean_conditions({"xx=0.02", "xy=-0.01", "yz=0.005"}, {"yy=0", "zz=0.3", "xz=-0.2"}, Body::solid);
   const Means means = solver.solve(eigenstrain, conditions, {stress, strain, {}});
   const std::size_t n = solver.own_voxel_count();
   for (std::size_t c = 0; c < 6; ++c) {

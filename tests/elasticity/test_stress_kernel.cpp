@@ -46,9 +46,9 @@ TEST_P(StressKernelTest, SuperpositionEqualsTransform) {
       }
     }
     std::vector<double> stress(rows * n);
-    (void)solver.solve(
-        eigenstrain, mean == KernelMean::zero_stress ? MeanConditions::zero_stress() : MeanConditions::zero_strain(),
-        {stress, {}, {}});
+    (void)solver.solve(eigenstrain,
+                       mean == KernelMean::zero_stress ? MeanConditions::zero_stress() : MeanConditions::zero_strain(),
+                       {stress, {}, {}});
     for (std::size_t i = 0; i < stress.size(); ++i) EXPECT_NEAR(superposed[i], stress[i], 1e-12) << i;
   }
 }
