@@ -14,7 +14,7 @@ build_packages=(
   ca-certificates git g++ cmake ninja-build pkg-config
   openmpi-bin libopenmpi-dev petsc-dev libhdf5-openmpi-dev libfftw3-dev
   libboost-program-options-dev libboost-math-dev librandom123-dev libpugixml-dev
-  libfmt-dev libspdlog-dev nlohmann-json3-dev libeigen3-dev libssl-dev
+  libfmt-dev libspdlog-dev nlohmann-json3-dev libeigen3-dev libssl-dev hdf5-tools
   python3 python3-h5py python3-matplotlib python3-numpy fonts-dejavu-core)
 test_packages=(libgtest-dev python3-vtk9 unzip)
 
