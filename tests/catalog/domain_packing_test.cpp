@@ -43,6 +43,14 @@ TEST(DomainSizes, followTheCutNormalLaw) {
   EXPECT_GE(diameters.front(), 5.0);
 }
 
+TEST(DomainSizes, areDiscsAndBalls) {
+  EXPECT_NEAR(domain_volume_voxels(grid_2d(64), 7.0), 0.25 * 3.14159265 * 49 / 0.49, 1e-5);
+  EXPECT_NEAR(domain_volume_voxels(grid_3d(64), 6.0), 3.14159265 * 216 / 6 / 3.375, 1e-5);
+  EXPECT_NEAR(equivalent_diameter_nm(grid_2d(64), 100.0), std::sqrt(4 * 49 / 3.14159265), 1e-6);
+  EXPECT_NEAR(equivalent_diameter_nm(grid_3d(64), 1000.0), std::cbrt(6 * 3375 / 3.14159265), 1e-6);
+  EXPECT_EQ(domain_volume_voxels(grid_3d(64), 0.1), 1.0);
+}
+
 TEST(DomainSizes, roundToWholeVoxelsWithoutDrift) {
   const VoxelGrid grid = grid_3d(64);
   const auto draws = draw_domains(grid, {2.8, 0.4, 1.0}, 0.3 * 64 * 64 * 64, 5, 0);
