@@ -51,10 +51,10 @@ def _parser(version):
     run.add_argument("workflow", metavar="FILE.workflow")
     where = run.add_mutually_exclusive_group()
     where.add_argument("--local", action="store_true", help="run here (default)")
-    where.add_argument("--slurm", action="store_true", help="submit the stages as Slurm jobs")
+    where.add_argument("--slurm", action="store_true", help="not there yet")
     run.add_argument("--folder", metavar="FOLDER", help="results folder (default: the workflow file's)")
     run.add_argument("--dry-run", action="store_true",
-                     help="check the file and every stage's options, show what would run; with --slurm the job scripts")
+                     help="check the file, dry-run the stages that need no other's outputs, show what would run")
     run.add_argument("--resume", action="store_true", help="skip complete stages and continue others (the default)")
     run.add_argument("--restart", action="store_true", help="run every stage anew, replacing its outputs")
     run.add_argument("--ranks", type=int, metavar="N", help="MPI ranks of every stage, instead of the file's")
@@ -62,7 +62,6 @@ def _parser(version):
                      help="cores to keep busy; stages that do not need each other run side by side (default: all)")
     run.add_argument("--launcher", default="mpirun -n", metavar="WORDS",
                      help="words before the number of ranks (default: 'mpirun -n'); split at blanks, no shell")
-    run.add_argument("--site", metavar="FILE", help="site settings for --slurm (default: jobs/site.cfg)")
     run.add_argument("--commands", action="store_true", help="show each stage's command")
     status = commands.add_parser("status", allow_abbrev=False, help="show what is complete, running or failed")
     status.add_argument("workflow", metavar="FILE.workflow")
@@ -86,7 +85,7 @@ def _dry_run(workflow, programs, state):
         _say(f"{stage.name}: {'skipped: complete' if state.is_complete(stage) else 'would run'}"
              + (f", after {', '.join(stage.after)}" if stage.after else ""))
         _say(f"    $ {display(programs.command(stage))}")
-        message = programs.check(stage, workflow.path.parent)
+        message = "" if stage.after else programs.check(stage)
         if message:
             raise WorkflowError(f"stage '{stage.name}': {message}")
 

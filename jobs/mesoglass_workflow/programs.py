@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 from .errors import WorkflowError
 from .workflow_file import nearest
@@ -37,10 +38,13 @@ class Programs:
             words = [*self.mpi_launcher, str(stage.ranks), *words]
         return words
 
-    def check(self, stage, folder, extra=()):
-        """"" where the program accepts its options, else its message: an early --dry-run of the options alone."""
-        result = subprocess.run([str(self.path(stage.program)), *stage.arguments, "--dump-config"], cwd=folder,
-                                capture_output=True, text=True, check=False)
+    def check(self, stage):
+        """"" where a stage that needs no other's outputs passes its program's own --dry-run, else the message."""
+        with tempfile.TemporaryDirectory(prefix="mesoglass-dry-run-") as folder:
+            for path in stage.outputs:
+                (pathlib.Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            result = subprocess.run([str(self.path(stage.program)), *stage.arguments, "--dry-run"], cwd=folder,
+                                    capture_output=True, text=True, check=False, env=environment())
         return "" if result.returncode == 0 else last_message(result.stderr)
 
 

@@ -22,12 +22,12 @@ for word in sys.argv[1:]:
     given.setdefault(name, []).append(value)
 with open("starts", "a") as log:
     log.write(json.dumps(sys.argv[1:]) + "\\n")
-if "dump-config" in given:
-    sys.exit(0)
 output = pathlib.Path(given["output"][0])
 if "say" in given and given["say"][0].startswith("refuse"):
     print("mg-copy: error: bad value: mend it", file=sys.stderr)
     sys.exit(2)
+if "dry-run" in given:
+    sys.exit(0)
 if output.exists() and "overwrite" not in given:
     sys.exit(0 if "resume" in given else 2)
 stopped = []
@@ -135,6 +135,9 @@ say = "-{letter};"
         self.assertIn("--output=all.txt", result.stdout)
         self.assertIn("after make-a, make-b", result.stdout)
         self.assertFalse((self.folder / "other").exists())
+        # A stage that needs no other judges its options.
+        (self.folder / name).write_text(self.CHAIN.replace('say = "-{letter};"', 'say = "refuse"'))
+        self.assertIn("bad value", self.launch("run", name, "--dry-run", "--folder", "other", exit_code=2).stderr)
 
     def test_a_failing_stage_stops_only_what_needs_it_and_is_named(self):
         name = self.chain()
