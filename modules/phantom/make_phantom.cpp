@@ -78,7 +78,7 @@ void tell_plan(Run& run, const PhantomModel& model, const PhantomOutputs& output
   run.plan("memory a rank about {}, written in blocks of {} rows",
            bytes_text(buffer + expected_domains(model) * bytes_per_domain), blocks.rows_per_block);
   // Measured on an AMD Zen 5 core: docs/phantom.md.
-  constexpr double seconds_per_pixel = 4e-8;
+  constexpr double seconds_per_pixel = 7e-8;
   run.plan("time about {} on {} rank(s)",
            duration_text(patterns * static_cast<double>(scan.pixels()) * seconds_per_pixel / run.communicator().size()),
            run.communicator().size());

@@ -169,7 +169,9 @@ void PatternRenderer::add_spot(double x, double y, double sigma_px, double elect
 RenderedPattern PatternRenderer::render(std::int64_t scan_y, std::int64_t scan_x, std::span<float> electrons) const {
   const double x_nm = static_cast<double>(scan_x) * model_.scan_step_nm;
   const double y_nm = static_cast<double>(scan_y) * model_.scan_step_nm;
-  const auto [centre_x, centre_y] = model_.centre_px(scan_y, scan_x);
+  const auto centre = model_.centre_px(scan_y, scan_x);
+  const double centre_x = centre.first;
+  const double centre_y = centre.second;
   const double transmittance = model_.transmittance(x_nm, y_nm);
   const double dose = model_.beam.dose_electrons;
   const double per_pixel = 1.0 / model_.detector.k_per_pixel_inverse_nm;
