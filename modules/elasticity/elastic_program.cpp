@@ -289,7 +289,7 @@ void run_elastic_program(Run& run) {
                         : moduli.uniform ? Method::direct_fourier
                                          : Method::iterative_fourier;
   const double voxels = static_cast<double>(input.grid.voxel_count());
-  const double bytes_a_voxel = method == Method::finite_elements     ? 4500.0
+  const double bytes_a_voxel = method == Method::finite_elements     ? 9000.0
                                : method == Method::iterative_fourier ? 600.0
                                                                      : 500.0;
   run.plan("{}: {} x {} x {} voxels of {:g} x {:g} x {:g} nm, {} body, {}", input_path.string(), input.grid.nx,
