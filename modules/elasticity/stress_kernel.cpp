@@ -26,23 +26,33 @@ constexpr std::int64_t wrapped(std::int64_t offset, std::int64_t count) noexcept
   return remainder < 0 ? remainder + count : remainder;
 }
 
-// stress[a][i] += sum over b of coefficient[a][b] * table[pair(a, b)][i].
-template <int Count>
+// stress[a][i] += sum over b of coefficient[a][b] * table[pair(a, b)][i]. One row a at a time and the sum over b
+// written out by recursion: compilers vectorise a loop over i only where nothing but straight code is inside.
+template <int Count, int A, int B>
+[[gnu::always_inline]] inline double row_sum(const double* table, std::size_t table_stride, const double* coefficient,
+                                             std::size_t i) noexcept {
+  constexpr int low = A < B ? A : B;
+  constexpr int high = A < B ? B : A;
+  constexpr std::size_t row = low * Count - low * (low - 1) / 2 + high - low;
+  const double term = coefficient[A * Count + B] * table[row * table_stride + i];
+  if constexpr (B == 0) {
+    return term;
+  } else {
+    return row_sum<Count, A, B - 1>(table, table_stride, coefficient, i) + term;
+  }
+}
+
+template <int Count, int A = 0>
 [[gnu::always_inline]] inline void add_rows(const double* __restrict table, std::size_t table_stride,
                                             const double* __restrict coefficient, double* __restrict stress,
                                             std::size_t stress_stride, std::size_t length) noexcept {
+  double* __restrict out = stress + static_cast<std::size_t>(A) * stress_stride;
 #pragma GCC ivdep
   for (std::size_t i = 0; i < length; ++i) {
-    double sum[Count] = {};
-    int row = 0;
-    for (int a = 0; a < Count; ++a) {
-      for (int b = a; b < Count; ++b, ++row) {
-        const double kernel = table[static_cast<std::size_t>(row) * table_stride + i];
-        sum[a] += coefficient[a * Count + b] * kernel;
-        if (b != a) sum[b] += coefficient[b * Count + a] * kernel;
-      }
-    }
-    for (int a = 0; a < Count; ++a) stress[static_cast<std::size_t>(a) * stress_stride + i] += sum[a];
+    out[i] += row_sum<Count, A, Count - 1>(table, table_stride, coefficient, i);
+  }
+  if constexpr (A + 1 < Count) {
+    add_rows<Count, A + 1>(table, table_stride, coefficient, stress, stress_stride, length);
   }
 }
 
