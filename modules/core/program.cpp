@@ -187,6 +187,8 @@ int run_program(int argc, char** argv, const ProgramInformation& program, Option
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (print_text_about(program, table, arguments)) return 0;
 
+  // A job's signal may come at any time, even while MPI starts.
+  stop_on_signal_without_checkpoint(program.name, is_first_process());
   const auto command_line = quoted_command_line(argc, argv);
   Environment environment(argc, argv);
   const auto communicator = Communicator::world();

@@ -1,5 +1,7 @@
 #include "core/signals.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
@@ -13,6 +15,14 @@ volatile std::sig_atomic_t stop_requested = 0;
 
 void on_write_signal(int) { write_requested = 1; }
 void on_stop_signal(int) { stop_requested = 1; }
+
+std::string stop_message;  // empty in the processes that stay silent; made before the handler is installed
+
+void stop_at_once(int) {
+  // Only calls that are safe inside a handler.
+  if (!stop_message.empty()) (void)!::write(STDERR_FILENO, stop_message.data(), stop_message.size());
+  ::_exit(static_cast<int>(ExitCode::stopped_at_checkpoint));
+}
 
 double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -75,6 +85,12 @@ CheckpointRequest CheckpointSignals::poll(std::int64_t step) {
   // Answered: a program that runs several simulations in turn decides itself whether to go on after a stop.
   if (request == CheckpointRequest::write_and_stop) stop_requested = 0;
   return request;
+}
+
+void stop_on_signal_without_checkpoint(const std::string& program, bool speaks) {
+  if (speaks) stop_message = program + ": stopped as asked, before a result was there: run the same command again\n";
+  std::signal(SIGUSR1, SIG_IGN);
+  std::signal(SIGUSR2, stop_at_once);
 }
 
 Error stopped_at_checkpoint(const std::filesystem::path& checkpoint) {

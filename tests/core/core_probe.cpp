@@ -64,6 +64,7 @@ void body(Run& run) {
     file.close();
     output.commit();
   }
+  if (how == "sleep") std::this_thread::sleep_for(std::chrono::seconds(30));
   if (how == "count") count_to_end(run);
   run.summary().set("steps", run.options().integer("steps"), "1", "how far it counted");
 }
@@ -74,7 +75,7 @@ int main(int argc, char** argv) {
   OptionTable table;
   table.group("Probe");
   table.text("how", "well").choices({"well", "together", "one-in-section", "one-alone", "all-alone", "memory", "petsc",
-                                     "inside-hdf5", "large-file", "count"}).text("How to end.");
+                                     "inside-hdf5", "large-file", "sleep", "count"}).text("How to end.");
   table.integer("rank", 0).range(0, 64).text("Which rank fails.");
   table.integer("steps", 10).range(1, 1000000).unit("steps").text("How far to count.");
   table.real("temperature", 300.0).range(1.0, 5000.0).unit("K").text("A number with a unit.");

@@ -106,11 +106,12 @@ class ProgramContract(ProgramTest):
         lines = [json.loads(line) for line in (self.folder / "log.jsonl").read_text().splitlines()]
         self.assertTrue(any("10 steps on 2 ranks" in line["text"] for line in lines))
 
-    def start_counting(self, ranks, *arguments):
-        program = [str(BIN / "core_probe"), "--how", "count", "--steps", "100000", *arguments]
+    def start_counting(self, ranks, *arguments, how="count"):
+        program = [str(BIN / "core_probe"), "--how", how, "--steps", "100000", *arguments]
         command = program if ranks == 1 else [MPIEXEC, "-n", str(ranks), *program]
         process = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True)
-        time.sleep(2.0)
+        self.assertIn("steps on", process.stderr.readline())  # the first line: all ranks have started
+        time.sleep(0.5)
         return process
 
     def test_signals_ask_for_checkpoints(self):
@@ -124,6 +125,18 @@ class ProgramContract(ProgramTest):
                 self.assertEqual(process.returncode, 75, errors)
                 self.assertIn("checkpoint at step", errors)
                 self.assertEqual(errors.count("--resume"), 1, errors)
+
+    def test_a_program_without_checkpoints_stops_with_the_same_exit_code(self):
+        for ranks in (1, 2, 3):
+            with self.subTest(ranks=ranks):
+                process = self.start_counting(ranks, how="sleep")
+                process.send_signal(signal.SIGUSR1)
+                time.sleep(0.5)
+                self.assertIsNone(process.poll())
+                process.send_signal(signal.SIGUSR2)
+                _, errors = process.communicate(timeout=20)
+                self.assertEqual(process.returncode, 75, errors)
+                self.assertEqual(errors.count("run the same command again"), 1, errors)
 
     def test_wall_limit_and_stop_file(self):
         result = self.probe("--how", "count", "--steps", "100000", "--wall-limit", "1", ranks=2, timeout=30)
