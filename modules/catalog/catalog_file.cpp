@@ -34,7 +34,8 @@ Part own_part(const VoxelGrid& grid, const Communicator& communicator) {
 }
 
 Shape full_shape(const VoxelGrid& grid) {
-  return {static_cast<std::uint64_t>(grid.nz), static_cast<std::uint64_t>(grid.ny), static_cast<std::uint64_t>(grid.nx)};
+  return {static_cast<std::uint64_t>(grid.nz), static_cast<std::uint64_t>(grid.ny),
+          static_cast<std::uint64_t>(grid.nx)};
 }
 
 template <typename Row, typename T>
@@ -103,9 +104,10 @@ template <typename T>
 std::vector<T> read_column(const Hdf5File& file, const std::string& name, std::size_t rows) {
   auto values = file.read<T>(name);
   if (values.size() != rows) {
-    throw input_error("{}: {} has {} rows where {} are expected (a damaged or foreign file): make the catalog again with "
-                      "mg-catalog",
-                      file.path().string(), name, values.size(), rows);
+    throw input_error(
+        "{}: {} has {} rows where {} are expected (a damaged or foreign file): make the catalog again with "
+        "mg-catalog",
+        file.path().string(), name, values.size(), rows);
   }
   return values;
 }
@@ -119,9 +121,10 @@ std::vector<ShearZoneType> read_types(const Hdf5File& file) {
   }
   const auto laws = file.read_texts("/types/barrier_law");
   if (laws.size() != rows) {
-    throw input_error("{}: /types/barrier_law has {} rows where {} are expected (a damaged file): make the catalog again "
-                      "with mg-catalog",
-                      file.path().string(), laws.size(), rows);
+    throw input_error(
+        "{}: /types/barrier_law has {} rows where {} are expected (a damaged file): make the catalog again "
+        "with mg-catalog",
+        file.path().string(), laws.size(), rows);
   }
   const auto modes = read_column<std::int32_t>(file, "/types/modes", rows);
   std::vector<ShearZoneType> types(rows);
@@ -177,9 +180,10 @@ std::vector<Domain> read_domains(const Hdf5File& file, std::size_t type_count) {
       length += static_cast<double>(domain.rotation[i]) * static_cast<double>(domain.rotation[i]);
     }
     if (type[row] >= type_count || !(std::fabs(length - 1.0) < 1e-4)) {
-      throw input_error("{}: domain {} has type {} and a rotation of length {:.3g} (types go to {}, a rotation is a unit "
-                        "quaternion): the file is damaged, make the catalog again with mg-catalog",
-                        file.path().string(), row, type[row], std::sqrt(length), type_count - 1);
+      throw input_error(
+          "{}: domain {} has type {} and a rotation of length {:.3g} (types go to {}, a rotation is a unit "
+          "quaternion): the file is damaged, make the catalog again with mg-catalog",
+          file.path().string(), row, type[row], std::sqrt(length), type_count - 1);
     }
   }
   return domains;
@@ -204,9 +208,10 @@ Catalog read_header(const Communicator& communicator, const Hdf5File& file) {
   catalog.glass = file.attribute_text("/", "glass");
   collectively(communicator, [&] {
     if (sizes.size() != 3) {
-      throw input_error("{}: /grid/voxel_size_nm has {} values where 3 are expected: make the catalog again with "
-                        "mg-catalog",
-                        file.path().string(), sizes.size());
+      throw input_error(
+          "{}: /grid/voxel_size_nm has {} values where 3 are expected: make the catalog again with "
+          "mg-catalog",
+          file.path().string(), sizes.size());
     }
     std::copy(sizes.begin(), sizes.end(), catalog.grid.voxel_size_nm.begin());
     try {
@@ -234,9 +239,10 @@ Catalog read_catalog(const Communicator& communicator, const std::filesystem::pa
   for (const char* name : {"/voxels/type", "/voxels/domain"}) {
     const auto shape = file.shape(name);
     if (shape != expected) {
-      throw input_error("{}: {} does not have the shape (nz, ny, nx) = ({}, {}, {}) that /grid tells: the file is "
-                        "damaged, make the catalog again with mg-catalog",
-                        path.string(), name, expected[0], expected[1], expected[2]);
+      throw input_error(
+          "{}: {} does not have the shape (nz, ny, nx) = ({}, {}, {}) that /grid tells: the file is "
+          "damaged, make the catalog again with mg-catalog",
+          path.string(), name, expected[0], expected[1], expected[2]);
     }
   }
   const Part part = own_part(catalog.grid, communicator);
@@ -256,9 +262,10 @@ Catalog read_catalog(const Communicator& communicator, const std::filesystem::pa
                              (catalog.domains[static_cast<std::size_t>(domain)].type == 0 ||
                               catalog.domains[static_cast<std::size_t>(domain)].type == type);
       if (!in_matrix && !in_domain) {
-        throw input_error("{}: voxel {} has type {} and domain {}, which do not belong together: the file is damaged, "
-                          "make the catalog again with mg-catalog",
-                          path.string(), first + static_cast<std::int64_t>(i), type, domain);
+        throw input_error(
+            "{}: voxel {} has type {} and domain {}, which do not belong together: the file is damaged, "
+            "make the catalog again with mg-catalog",
+            path.string(), first + static_cast<std::int64_t>(i), type, domain);
       }
     }
   });

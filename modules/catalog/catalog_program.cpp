@@ -46,9 +46,10 @@ VoxelGrid requested_grid(const Options& options, const ParameterSet& set) {
     if (grid.nz > 1) grid.voxel_size_nm[2] = options.real("voxel-size");
   }
   if (grid.nx < 2 || grid.ny < 2) {
-    throw input_error("a grid of {} x {} x {} voxels is too small: nx and ny must be at least 2 (nz = 1 means two "
-                      "dimensions)",
-                      grid.nx, grid.ny, grid.nz);
+    throw input_error(
+        "a grid of {} x {} x {} voxels is too small: nx and ny must be at least 2 (nz = 1 means two "
+        "dimensions)",
+        grid.nx, grid.ny, grid.nz);
   }
   grid.validate();
   return grid;
@@ -66,8 +67,9 @@ GlassRecipe recipe_from_entries(const Options& options, const ParameterSet& set)
 
 MeasurementRules measurement_rules(const Options& options) {
   if (!options.has("order-weak") || !options.has("order-strong")) {
-    throw input_error("--from needs the calibration of the degree of order (its unit is the analysis's): give "
-                      "--order-weak and --order-strong, the measured order of glasses like the paper's x = 0 and x = 1");
+    throw input_error(
+        "--from needs the calibration of the degree of order (its unit is the analysis's): give "
+        "--order-weak and --order-strong, the measured order of glasses like the paper's x = 0 and x = 1");
   }
   MeasurementRules rules;
   rules.calibration = {options.real("order-weak"), options.real("order-strong")};
@@ -113,64 +115,96 @@ void summarise(Run& run, const Catalog& catalog, const RealisedStatistics& reali
 
 void add_catalog_options(OptionTable& table) {
   table.group("Glass (one of the first three)");
-  table.text("glass").choices(built_in_glasses()).text(
-      "A built-in glass: x0 (weakly ordered MRO: 12 modes, amplitude 0.5, softening 0.9), x1 (strongly ordered: 2 modes, "
-      "0.8, 0.01), x05 (half each), matrix (none), six-fold (6 modes, 0.5, 0.1).");
+  table.text("glass")
+      .choices(built_in_glasses())
+      .text(
+          "A built-in glass: x0 (weakly ordered MRO: 12 modes, amplitude 0.5, softening 0.9), x1 (strongly ordered: 2 "
+          "modes, "
+          "0.8, 0.01), x05 (half each), matrix (none), six-fold (6 modes, 0.5, 0.1).");
   table.list("type").text(
       "A kind of MRO as 'NAME: modes=12, amplitude=0.5, softening=0.9'; more keys: fraction, diameter, spread, minimum "
-      "(nm), barrier-law, barrier-mean (eV), barrier-spread, young-modulus (GPa), poisson-ratio, gamma0. Repeat it for a "
+      "(nm), barrier-law, barrier-mean (eV), barrier-spread, young-modulus (GPa), poisson-ratio, gamma0. Repeat it for "
+      "a "
       "mixture; without 'fraction' the types share --fraction equally.");
   table.text("from").text("Make the kinds of MRO from this mro.h5 of mg-analyze by the rules below.");
-  table.text("name").text("Name of the glass in the result; by default the built-in glass's, or 'custom', or 'measured'.");
+  table.text("name").text(
+      "Name of the glass in the result; by default the built-in glass's, or 'custom', or 'measured'.");
   table.real("fraction", 0.2).range(0.0, largest_mro_fraction).text("Volume fraction of all MRO together.");
-  table.text("mixing", "domain").choices({"domain", "voxel"}).text(
-      "How kinds share the domains: each domain is of one kind, or each voxel of a domain draws its own.");
+  table.text("mixing", "domain")
+      .choices({"domain", "voxel"})
+      .text("How kinds share the domains: each domain is of one kind, or each voxel of a domain draws its own.");
   table.integer("seed", 1).range(0, 9e15).text("Random seed: fixes sizes, places and orientations of the domains.");
 
   table.group("Domains");
-  table.real("domain-diameter", 2.8).unit("nm").range(0.0, 1000.0).text(
-      "Mean diameter of the MRO domains; 0 makes every domain a single voxel.");
+  table.real("domain-diameter", 2.8)
+      .unit("nm")
+      .range(0.0, 1000.0)
+      .text("Mean diameter of the MRO domains; 0 makes every domain a single voxel.");
   table.real("domain-spread", 0.4).unit("nm").range(0.0, 1000.0).text("Standard deviation of the (normal) diameters.");
   table.real("domain-minimum", 1.0).unit("nm").range(0.0, 1000.0).text("Smaller diameters are drawn again.");
 
   table.group("Grid and material");
-  table.text("parameter-set", "mg3d").choices({"2d", "mg3d"}).text(
-      "Voxel size, moduli, gamma0 and barriers that work together: mg3d (1.5 nm voxels) or 2d (0.7 x 0.7 x 1.0 nm, one "
-      "voxel thick).");
+  table.text("parameter-set", "mg3d")
+      .choices({"2d", "mg3d"})
+      .text(
+          "Voxel size, moduli, gamma0 and barriers that work together: mg3d (1.5 nm voxels) or 2d (0.7 x 0.7 x 1.0 nm, "
+          "one "
+          "voxel thick).");
   table.integer("nx", 32).unit("voxels").range(2, 1 << 20).text("Grid size along x, the tensile axis.");
   table.integer("ny").unit("voxels").range(2, 1 << 20).text("Grid size along y; as nx by default.");
-  table.integer("nz").unit("voxels").range(1, 1 << 20).text("Grid size along z; 1 is two-dimensional. By default 1 (2d) or as nx.");
+  table.integer("nz")
+      .unit("voxels")
+      .range(1, 1 << 20)
+      .text("Grid size along z; 1 is two-dimensional. By default 1 (2d) or as nx.");
   table.real("voxel-size").unit("nm").range(0.01, 1000.0).text("Voxel edge (x and y in 2-D) instead of the set's.");
   table.real("young-modulus").unit("GPa").range(1e-3, 1e5).text("Young's modulus instead of the set's.");
   table.real("poisson-ratio").range(-0.999, 0.499).text("Poisson's ratio instead of the set's.");
   table.real("gamma0").range(1e-4, 1.0).text("Characteristic shear strain instead of the set's.");
-  table.real("barrier-mean").unit("eV").range(1e-3, 100.0).text("Mean activation barrier of all zones instead of the set's.");
+  table.real("barrier-mean")
+      .unit("eV")
+      .range(1e-3, 100.0)
+      .text("Mean activation barrier of all zones instead of the set's.");
   table.integer("matrix-modes").range(1, 64).text("Shear modes of a matrix voxel instead of 20.");
 
   table.group("Shear modes");
-  table.real("jitter", 0.2).range(0.0, 0.5).text(
-      "Relative half width by which each MRO voxel's mode amplitudes and directions differ from its domain's.");
-  table.real("dilatation", 0.0).range(0.0, 1.0).unit("gamma0").text(
-      "Each mode also dilates by |N(0,1)| times this (volume strain); 0.15 is a usual value, 0 is none.");
-  table.flag("parallel-modes").text("2-D: angles a_0 + 4 pi j/m (pairs nearly parallel, not opposite), as a published code has it.");
+  table.real("jitter", 0.2)
+      .range(0.0, 0.5)
+      .text("Relative half width by which each MRO voxel's mode amplitudes and directions differ from its domain's.");
+  table.real("dilatation", 0.0)
+      .range(0.0, 1.0)
+      .unit("gamma0")
+      .text("Each mode also dilates by |N(0,1)| times this (volume strain); 0.15 is a usual value, 0 is none.");
+  table.flag("parallel-modes")
+      .text("2-D: angles a_0 + 4 pi j/m (pairs nearly parallel, not opposite), as a published code has it.");
   table.flag("compounding-softening").text("Mode j of an MRO voxel softens by s^(j+1), as a published code has it.");
   table.flag("tension-biased").text("2-D: orientations a_0 from [-pi/2, pi/2] only, as a published code has it.");
 
   table.group("Rules for --from (docs/catalog.md)");
-  table.real("order-weak").range(1e-300, 1e300).text("Degree of order, in the analysis's unit, of the paper's x = 0: 12 modes, softening 0.9.");
-  table.real("order-strong").range(1e-300, 1e300).text("Degree of order of the paper's x = 1: 2 modes, softening 0.01.");
+  table.real("order-weak")
+      .range(1e-300, 1e300)
+      .text("Degree of order, in the analysis's unit, of the paper's x = 0: 12 modes, softening 0.9.");
+  table.real("order-strong")
+      .range(1e-300, 1e300)
+      .text("Degree of order of the paper's x = 1: 2 modes, softening 0.01.");
   table.real("size-factor", 1.0).range(0.01, 100.0).text("Domain diameter over measured size.");
   table.real("size-spread", 0.15).range(0.0, 0.5).text("Standard deviation of the diameters over their mean.");
-  table.text("fraction-rule", "total").choices({"total", "area"}).text(
-      "total: the types share --fraction in proportion to their area fractions; area: each has --fraction times its own.");
-  table.real("k-low", 0.0).unit("nm^-1").range(0.0, 1000.0).text("Leave out types with a peak below this scattering vector.");
+  table.text("fraction-rule", "total")
+      .choices({"total", "area"})
+      .text(
+          "total: the types share --fraction in proportion to their area fractions; area: each has --fraction times "
+          "its own.");
+  table.real("k-low", 0.0)
+      .unit("nm^-1")
+      .range(0.0, 1000.0)
+      .text("Leave out types with a peak below this scattering vector.");
   table.real("k-high", 1000.0).unit("nm^-1").range(0.0, 1000.0).text("Leave out types with a peak above it.");
 }
 
 CatalogRequest catalog_request(const Communicator& communicator, const Options& options) {
   CatalogRequest request;
   const auto set = collectively(communicator, [&] {
-    const int sources = (options.has("glass") ? 1 : 0) + (options.list("type").empty() ? 0 : 1) + (options.has("from") ? 1 : 0);
+    const int sources =
+        (options.has("glass") ? 1 : 0) + (options.list("type").empty() ? 0 : 1) + (options.has("from") ? 1 : 0);
     if (sources != 1) {
       throw input_error("{} of --glass, --type and --from are given: give exactly one of the three", sources);
     }
@@ -217,16 +251,17 @@ CatalogCost estimate_cost(const CatalogRequest& request, int ranks) {
 }
 
 ProgramInformation catalog_program_information() {
-  return {"mg-catalog",
-          "the catalog of shear transformation zones of a glass, on voxels",
-          "Builds a periodic voxel map of medium-range-order (MRO) domains in a glassy matrix, without overlap, and gives "
-          "each kind of MRO its shear modes, activation barriers and softening. The kinds come from a built-in glass, "
-          "from a parameter file, or from measured MRO by rules: more order means fewer shear modes and less softening. "
-          "The result, catalog.h5, is what mg-deform deforms. The same seed gives the same catalog, bit for bit, on any "
-          "number of ranks.",
-          {"mg-catalog --glass x05 --nx 48 --seed 7 --output x05.catalog.h5",
-           "mg-catalog --config inputs/paper/x0.cfg --output x0.catalog.h5",
-           "mpirun -n 4 mg-catalog --from mro.h5 --order-weak 0.002 --order-strong 0.02 --output glass.catalog.h5"}};
+  return {
+      "mg-catalog",
+      "the catalog of shear transformation zones of a glass, on voxels",
+      "Builds a periodic voxel map of medium-range-order (MRO) domains in a glassy matrix, without overlap, and gives "
+      "each kind of MRO its shear modes, activation barriers and softening. The kinds come from a built-in glass, "
+      "from a parameter file, or from measured MRO by rules: more order means fewer shear modes and less softening. "
+      "The result, catalog.h5, is what mg-deform deforms. The same seed gives the same catalog, bit for bit, on any "
+      "number of ranks.",
+      {"mg-catalog --glass x05 --nx 48 --seed 7 --output x05.catalog.h5",
+       "mg-catalog --config inputs/paper/x0.cfg --output x0.catalog.h5",
+       "mpirun -n 4 mg-catalog --from mro.h5 --order-weak 0.002 --order-strong 0.02 --output glass.catalog.h5"}};
 }
 
 OptionTable catalog_program_options() {

@@ -14,17 +14,15 @@ namespace mesoglass::catalog {
 
 namespace {
 
-constexpr int compact_trials = 200;    // random centres before a domain may be deformed
-constexpr int deformed_trials = 5000;  // and with deformation before the packing is given up
+constexpr int compact_trials = 200;     // random centres before a domain may be deformed
+constexpr int deformed_trials = 5000;   // and with deformation before the packing is given up
 constexpr double deformed_reach = 1.3;  // in radii
 constexpr int most_skipped = 10000;     // draws too large for what is missing, before it is left missing
 
 class Packer {
  public:
   explicit Packer(const VoxelGrid& grid)
-      : grid_(grid),
-        counts_{grid.nx, grid.ny, grid.nz},
-        taken_(static_cast<std::size_t>(grid.voxel_count()), false) {
+      : grid_(grid), counts_{grid.nx, grid.ny, grid.nz}, taken_(static_cast<std::size_t>(grid.voxel_count()), false) {
     double square = 0.0;
     for (int axis = 0; axis < grid.dimensions(); ++axis) {
       square += grid.voxel_size_nm[static_cast<std::size_t>(axis)] * grid.voxel_size_nm[static_cast<std::size_t>(axis)];
@@ -188,14 +186,16 @@ std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& s
   const double box = smallest_edge_nm(grid);
   if (!(std::isfinite(sizes.mean_nm) && sizes.mean_nm >= 0.0) || !(sizes.spread_nm >= 0.0) ||
       !std::isfinite(sizes.spread_nm) || !(sizes.minimum_nm >= 0.0)) {
-    throw input_error("domain diameters of {} +- {} nm, at least {} nm, are impossible: give finite numbers that are not "
-                      "negative (0 means single voxels)",
-                      sizes.mean_nm, sizes.spread_nm, sizes.minimum_nm);
+    throw input_error(
+        "domain diameters of {} +- {} nm, at least {} nm, are impossible: give finite numbers that are not "
+        "negative (0 means single voxels)",
+        sizes.mean_nm, sizes.spread_nm, sizes.minimum_nm);
   }
   if (sizes.mean_nm + sizes.spread_nm > box) {
-    throw input_error("domains of {} +- {} nm do not fit into a box whose shortest edge is {:.6g} nm: use smaller domains "
-                      "or more voxels",
-                      sizes.mean_nm, sizes.spread_nm, box);
+    throw input_error(
+        "domains of {} +- {} nm do not fit into a box whose shortest edge is {:.6g} nm: use smaller domains "
+        "or more voxels",
+        sizes.mean_nm, sizes.spread_nm, box);
   }
   if (sizes.minimum_nm > sizes.mean_nm && sizes.mean_nm > 0.0) {
     throw input_error("a minimum domain diameter of {} nm lies above the mean of {} nm: lower the minimum",
@@ -246,9 +246,10 @@ void pack_domains(const VoxelGrid& grid, std::span<const DomainDraw> domains, st
                                       : packer.place_deformed(centre, domains[row].voxels);
     }
     if (!placed) {
-      throw input_error("domain {} of {} ({:.3g} nm across) found no place in {} trials: use a smaller volume fraction, "
-                        "smaller domains or more voxels",
-                        row + 1, domains.size(), domains[row].diameter_nm, compact_trials + deformed_trials);
+      throw input_error(
+          "domain {} of {} ({:.3g} nm across) found no place in {} trials: use a smaller volume fraction, "
+          "smaller domains or more voxels",
+          row + 1, domains.size(), domains[row].diameter_nm, compact_trials + deformed_trials);
     }
     packer.take();
     sink(row, centre, packer.voxels());

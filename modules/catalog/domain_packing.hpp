@@ -14,7 +14,7 @@ namespace mesoglass::catalog {
 // Normal distribution of domain diameters, cut off below (redrawn); also redrawn where larger than the box.
 struct DomainSizes {
   double mean_nm = 2.8;
-  double spread_nm = 0.4;   // standard deviation
+  double spread_nm = 0.4;  // standard deviation
   double minimum_nm = 1.0;
 };
 
@@ -29,8 +29,8 @@ struct DomainDraw {
 [[nodiscard]] double domain_volume_voxels(const VoxelGrid& grid, double diameter_nm) noexcept;
 
 // Domains of one population whose voxels sum to `target_voxels` within half a mean domain (half a voxel where a domain
-// is a single voxel). Rounding to whole voxels is carried from one domain to the next. A pure function of its arguments.
-// Throws InputError where the sizes are impossible on this grid.
+// is a single voxel). Rounding to whole voxels is carried from one domain to the next. A pure function of its
+// arguments. Throws InputError where the sizes are impossible on this grid.
 [[nodiscard]] std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& sizes,
                                                    double target_voxels, std::uint64_t seed, std::uint8_t population);
 
@@ -38,11 +38,11 @@ struct DomainDraw {
 using DomainSink =
     std::function<void(std::size_t row, const std::array<double, 3>& centre_nm, std::span<const std::int64_t> voxels)>;
 
-// Gives every domain a random place where it overlaps no earlier one. A domain of n voxels takes the n voxels nearest to
-// its centre (periodic). Random centres are tried until all of those are free; where the grid is too full for that, the
-// domain grows from a free centre over the nearest connected free voxels, as long as it stays compact (no voxel farther
-// out than 1.3 radii). `domains` should be sorted from large to small. A pure function of its arguments: every rank
-// computes the same. Memory: one bit a voxel. Throws InputError where a domain finds no place.
+// Gives every domain a random place where it overlaps no earlier one. A domain of n voxels takes the n voxels nearest
+// to its centre (periodic). Random centres are tried until all of those are free; where the grid is too full for that,
+// the domain grows from a free centre over the nearest connected free voxels, as long as it stays compact (no voxel
+// farther out than 1.3 radii). `domains` should be sorted from large to small. A pure function of its arguments: every
+// rank computes the same. Memory: one bit a voxel. Throws InputError where a domain finds no place.
 void pack_domains(const VoxelGrid& grid, std::span<const DomainDraw> domains, std::uint64_t seed,
                   const DomainSink& sink);
 

@@ -26,7 +26,8 @@ std::array<float, 4> random_rotation(std::uint64_t seed, std::size_t row, int di
   const double first = 2.0 * units::pi * random.uniform();
   const double second = 2.0 * units::pi * random.uniform();
   return {static_cast<float>(std::sqrt(u) * std::cos(second)), static_cast<float>(std::sqrt(1.0 - u) * std::sin(first)),
-          static_cast<float>(std::sqrt(1.0 - u) * std::cos(first)), static_cast<float>(std::sqrt(u) * std::sin(second))};
+          static_cast<float>(std::sqrt(1.0 - u) * std::cos(first)),
+          static_cast<float>(std::sqrt(u) * std::sin(second))};
 }
 
 // The kind of one voxel where kinds are mixed by voxel: in proportion to the volume fractions.
@@ -115,23 +116,31 @@ ParameterSet parameter_set(const std::string& name) {
   return set;
 }
 
-std::vector<std::string> built_in_glasses() { return {"x0", "x05", "x1", "matrix", "six-fold"}; }
+std::vector<std::string> built_in_glasses() {
+  return {"x0", "x05", "x1", "matrix", "six-fold"};
+}
 
-GlassRecipe built_in_glass(const std::string& name, const ParameterSet& set, double fraction, const DomainSizes& sizes) {
+GlassRecipe built_in_glass(const std::string& name, const ParameterSet& set, double fraction,
+                           const DomainSizes& sizes) {
   GlassRecipe recipe;
   recipe.name = name;
   recipe.matrix = set.matrix;
   const auto weak = [&](double own) { return population(set, "weakly ordered MRO", 12, 0.5, 0.9, own, sizes); };
   const auto strong = [&](double own) { return population(set, "strongly ordered MRO", 2, 0.8, 0.01, own, sizes); };
-  if (name == "x0") recipe.mro = {weak(fraction)};
-  else if (name == "x1") recipe.mro = {strong(fraction)};
-  else if (name == "x05") recipe.mro = {weak(0.5 * fraction), strong(0.5 * fraction)};
-  else if (name == "six-fold") recipe.mro = {population(set, "six-fold MRO", 6, 0.5, 0.1, fraction, sizes)};
+  if (name == "x0")
+    recipe.mro = {weak(fraction)};
+  else if (name == "x1")
+    recipe.mro = {strong(fraction)};
+  else if (name == "x05")
+    recipe.mro = {weak(0.5 * fraction), strong(0.5 * fraction)};
+  else if (name == "six-fold")
+    recipe.mro = {population(set, "six-fold MRO", 6, 0.5, 0.1, fraction, sizes)};
   else if (name != "matrix") {
     const auto nearest = nearest_name(name, built_in_glasses());
-    throw input_error("there is no built-in glass '{}'{}: use x0, x05, x1, matrix or six-fold, or describe your own with "
-                      "--type",
-                      name, nearest.empty() ? "" : fmt::format(" (perhaps '{}' is meant)", nearest));
+    throw input_error(
+        "there is no built-in glass '{}'{}: use x0, x05, x1, matrix or six-fold, or describe your own with "
+        "--type",
+        name, nearest.empty() ? "" : fmt::format(" (perhaps '{}' is meant)", nearest));
   }
   return recipe;
 }
@@ -157,15 +166,17 @@ void validate_recipe(const GlassRecipe& recipe, int dimensions) {
     const auto& first = recipe.mro.front().sizes;
     if (recipe.mixing == Mixing::by_voxel &&
         (own.mean_nm != first.mean_nm || own.spread_nm != first.spread_nm || own.minimum_nm != first.minimum_nm)) {
-      throw input_error("zone type '{}' has a domain size of its own, but kinds mixed by voxel share their domains: give "
-                        "all types one size, or mix by domain",
-                        population.type.name);
+      throw input_error(
+          "zone type '{}' has a domain size of its own, but kinds mixed by voxel share their domains: give "
+          "all types one size, or mix by domain",
+          population.type.name);
     }
   }
   if (total_fraction(recipe) > largest_mro_fraction * (1.0 + 1e-12)) {
-    throw input_error("the MRO takes {:.4g} of the volume in all (more than {}): non-overlapping domains cannot be placed "
-                      "reliably beyond; lower the fractions",
-                      total_fraction(recipe), largest_mro_fraction);
+    throw input_error(
+        "the MRO takes {:.4g} of the volume in all (more than {}): non-overlapping domains cannot be placed "
+        "reliably beyond; lower the fractions",
+        total_fraction(recipe), largest_mro_fraction);
   }
 }
 

@@ -21,9 +21,9 @@ struct ParameterSet {
   double mro_barrier_spread;
 };
 
-// "2d": voxel 0.7 x 0.7 x 1.0 nm, E = 69.46 GPa, nu = 0.365, gamma0 = 0.14, matrix barriers N(2.0, 0.25) eV, MRO barriers
-// 2.0 (0.8 + 0.4 U) eV. "mg3d": voxel 1.5 nm, E = 88.6 GPa, nu = 0.371, gamma0 = 0.10, all barriers 5.0 (0.8 + 0.4 U) eV.
-// Throws InputError for another name.
+// "2d": voxel 0.7 x 0.7 x 1.0 nm, E = 69.46 GPa, nu = 0.365, gamma0 = 0.14, matrix barriers N(2.0, 0.25) eV, MRO
+// barriers 2.0 (0.8 + 0.4 U) eV. "mg3d": voxel 1.5 nm, E = 88.6 GPa, nu = 0.371, gamma0 = 0.10, all barriers 5.0 (0.8 +
+// 0.4 U) eV. Throws InputError for another name.
 [[nodiscard]] ParameterSet parameter_set(const std::string& name);
 
 // One kind of MRO in a glass.
@@ -59,8 +59,8 @@ struct GlassRecipe {
 // twice, kinds mixed by voxel with different sizes).
 void validate_recipe(const GlassRecipe& recipe, int dimensions);
 
-// The domains of all populations, largest first: their voxels sum to the recipe's MRO fraction within half a mean domain
-// (of the last population). Throws InputError where sizes do not fit the grid. Pure.
+// The domains of all populations, largest first: their voxels sum to the recipe's MRO fraction within half a mean
+// domain (of the last population). Throws InputError where sizes do not fit the grid. Pure.
 [[nodiscard]] std::vector<DomainDraw> draw_all_domains(const VoxelGrid& grid, const GlassRecipe& recipe,
                                                        std::uint64_t seed);
 

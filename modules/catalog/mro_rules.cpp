@@ -27,15 +27,16 @@ double interpolated_geometrically(double at_weak, double at_strong, double posit
 
 OrderedZone zone_for_order(double order, const OrderCalibration& calibration) {
   if (!(calibration.weak > 0.0) || !(calibration.strong > calibration.weak) || !std::isfinite(calibration.strong)) {
-    throw input_error("the calibration of the degree of order, weak = {} and strong = {}, is impossible: both must be "
-                      "positive and strong the larger",
-                      calibration.weak, calibration.strong);
+    throw input_error(
+        "the calibration of the degree of order, weak = {} and strong = {}, is impossible: both must be "
+        "positive and strong the larger",
+        calibration.weak, calibration.strong);
   }
   if (!(order > 0.0) || !std::isfinite(order)) {
     throw input_error("a degree of order of {} cannot be mapped to shear modes: it must be finite and positive", order);
   }
-  const double position = std::clamp(std::log(order / calibration.weak) / std::log(calibration.strong / calibration.weak),
-                                     lowest_position, 1.0);
+  const double position = std::clamp(
+      std::log(order / calibration.weak) / std::log(calibration.strong / calibration.weak), lowest_position, 1.0);
   OrderedZone zone;
   const double modes = interpolated_geometrically(weak_modes, strong_modes, position);
   zone.modes = std::clamp(2 * static_cast<int>(std::lround(0.5 * modes)), 2, 18);
@@ -67,9 +68,10 @@ std::vector<MeasuredMro> read_measured_mro(const Communicator& communicator, con
     const auto values = file.read<double>(std::string("/mro/types/") + column.name);
     if (&column == &columns[0]) rows.resize(values.size());
     if (values.size() != rows.size()) {
-      throw input_error("{}: /mro/types/{} has {} rows where {} are expected: the file is damaged, make it again with "
-                        "mg-analyze",
-                        path.string(), column.name, values.size(), rows.size());
+      throw input_error(
+          "{}: /mro/types/{} has {} rows where {} are expected: the file is damaged, make it again with "
+          "mg-analyze",
+          path.string(), column.name, values.size(), rows.size());
     }
     for (std::size_t row = 0; row < rows.size(); ++row) rows[row].*column.member = values[row];
   }
@@ -78,9 +80,10 @@ std::vector<MeasuredMro> read_measured_mro(const Communicator& communicator, con
     return !usable(row.k_peak) || !usable(row.size_nm) || !usable(row.area_fraction) || !usable(row.order);
   });
   if (rows.empty()) {
-    throw input_error("{}: /mro/types has no row with a positive size, area fraction and degree of order: there is nothing "
-                      "to make zones of; look at size(k) and order(k) of the analysis, or describe the types with --type",
-                      path.string());
+    throw input_error(
+        "{}: /mro/types has no row with a positive size, area fraction and degree of order: there is nothing "
+        "to make zones of; look at size(k) and order(k) of the analysis, or describe the types with --type",
+        path.string());
   }
   return rows;
 }

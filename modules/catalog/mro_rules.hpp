@@ -1,6 +1,6 @@
 // From measured medium-range order (mro.h5) to shear transformation zones: the two rules of the Zr-MRO paper made
-// numbers. Rule (i): the number of shear modes falls with the degree of order. Rule (ii): the softening that an activation
-// brings falls with the degree of order.
+// numbers. Rule (i): the number of shear modes falls with the degree of order. Rule (ii): the softening that an
+// activation brings falls with the degree of order.
 #pragma once
 
 #include <filesystem>
@@ -24,8 +24,8 @@ struct MeasuredMro {
   double order_error = 0.0;
 };
 
-// Where a kind of MRO stands between the paper's two cases: 0 at `weak` (x = 0: 12 modes, A = 0.5, s = 0.9), 1 at `strong`
-// (x = 1: 2 modes, A = 0.8, s = 0.01), on a logarithmic scale of the measured degree of order, and limited to
+// Where a kind of MRO stands between the paper's two cases: 0 at `weak` (x = 0: 12 modes, A = 0.5, s = 0.9), 1 at
+// `strong` (x = 1: 2 modes, A = 0.8, s = 0.01), on a logarithmic scale of the measured degree of order, and limited to
 // [-0.25, 1]: below 'weak' towards the matrix (20 modes), above 'strong' as 'strong'.
 struct OrderCalibration {
   double weak = 0.0;    // degree of order of x = 0, in the measurement's own unit
@@ -53,11 +53,11 @@ enum class FractionRule {
 
 struct MeasurementRules {
   OrderCalibration calibration;
-  double size_factor = 1.0;           // domain diameter = size_factor * measured size
-  double relative_spread = 0.15;      // standard deviation of the diameter, relative to its mean
+  double size_factor = 1.0;       // domain diameter = size_factor * measured size
+  double relative_spread = 0.15;  // standard deviation of the diameter, relative to its mean
   FractionRule fraction_rule = FractionRule::total;
-  double fraction = 0.2;              // `total`: of all MRO; `area`: factor on each area fraction
-  double k_low = 0.0;                 // only types with k_peak in [k_low, k_high] become zones
+  double fraction = 0.2;  // `total`: of all MRO; `area`: factor on each area fraction
+  double k_low = 0.0;     // only types with k_peak in [k_low, k_high] become zones
   double k_high = 1e9;
 };
 

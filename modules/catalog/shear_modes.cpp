@@ -83,7 +83,7 @@ std::array<double, 6> tensor_of(std::span<const double> components, int dimensio
   const double mean = components.size() > 5 ? components[5] / sqrt3 : 0.0;
   const double half = components[0] / sqrt2;
   const double third = components[1] / sqrt6;
-  return {mean + half - third,     mean - half - third,     mean + 2.0 * third,
+  return {mean + half - third,   mean - half - third,   mean + 2.0 * third,
           components[2] / sqrt2, components[3] / sqrt2, components[4] / sqrt2};
 }
 

@@ -22,8 +22,8 @@ namespace mesoglass::catalog {
 inline constexpr int most_modes = 64;
 inline constexpr int most_components = 6;
 
-// Symmetric tensor (xx, yy, zz, yz, xz, xy; tensor shear) to basis components and back. `components` has 2 or 3 (2-D) or
-// 5 or 6 (3-D) entries; parts of the tensor outside the basis are dropped. Pure.
+// Symmetric tensor (xx, yy, zz, yz, xz, xy; tensor shear) to basis components and back. `components` has 2 or 3 (2-D)
+// or 5 or 6 (3-D) entries; parts of the tensor outside the basis are dropped. Pure.
 void components_of(std::span<const double, 6> tensor, int dimensions, std::span<double> components) noexcept;
 [[nodiscard]] std::array<double, 6> tensor_of(std::span<const double> components, int dimensions) noexcept;
 
@@ -54,12 +54,11 @@ class ShearModes {
   // The strains of all modes: strains[mode * components() + component], for mode < modes(type). `rotation` is the
   // domain's quaternion (ignored in the matrix). `generation` counts the voxel's transformations, from 0.
   // Matrix: every deviatoric component gamma0 / sqrt(number of components) * N(0,1), so <e:e> = gamma0^2, isotropic.
-  // MRO 2-D: e_j = A gamma0 (cos a_j, sin a_j) in (e_xx, e_xy), a_j = a_0 + 2 pi j / m; modes j and j + m/2 are one slip
-  // system in both senses and share their jitter. MRO 3-D: e = +-A gamma0 (s n + n s), mode j the positive and j + m/2
-  // the negative sense of slip system j. Jitter: A times 1 + jitter U(-1,1); in 2-D the angle a_j plus
-  // jitter (2 pi / m) U(-1,1); in 3-D the slip system turned about a random axis by jitter (pi / m) U(-1,1), which
-  // turns the strain by up to twice that.
-  // No allocation, no communication; about 0.3 to 3 microseconds.
+  // MRO 2-D: e_j = A gamma0 (cos a_j, sin a_j) in (e_xx, e_xy), a_j = a_0 + 2 pi j / m; modes j and j + m/2 are one
+  // slip system in both senses and share their jitter. MRO 3-D: e = +-A gamma0 (s n + n s), mode j the positive and j +
+  // m/2 the negative sense of slip system j. Jitter: A times 1 + jitter U(-1,1); in 2-D the angle a_j plus jitter (2 pi
+  // / m) U(-1,1); in 3-D the slip system turned about a random axis by jitter (pi / m) U(-1,1), which turns the strain
+  // by up to twice that. No allocation, no communication; about 0.3 to 3 microseconds.
   void strains(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation, std::uint8_t type,
                const std::array<float, 4>& rotation, std::span<double> strains) const noexcept;
 

@@ -20,9 +20,10 @@ void require(bool condition, const ShearZoneType& type, const char* quantity, do
 void validate_type(const ShearZoneType& type, bool is_matrix) {
   require(type.modes >= 1 && type.modes <= most_modes, type, "modes", type.modes, "from 1 to 64");
   if (!is_matrix && type.modes % 2 != 0) {
-    throw input_error("zone type '{}' has modes = {} (odd): every slip system shears in both senses, so an MRO type "
-                      "needs an even number of modes",
-                      type.name, type.modes);
+    throw input_error(
+        "zone type '{}' has modes = {} (odd): every slip system shears in both senses, so an MRO type "
+        "needs an even number of modes",
+        type.name, type.modes);
   }
   require(type.amplitude > 0.0 && type.amplitude <= 10.0, type, "amplitude", type.amplitude, "above 0 and at most 10");
   require(type.softening >= 0.0 && type.softening <= 1.0, type, "softening", type.softening, "from 0 to 1");
@@ -50,8 +51,9 @@ void validate_rules(const ModeRules& rules, int dimensions) {
     throw input_error("dilatation = {} is impossible: it must be from 0 to 1 (of gamma0)", rules.dilatation);
   }
   if (dimensions == 3 && (rules.parallel_modes || rules.tension_biased)) {
-    throw input_error("nearly parallel modes and the tension bias are defined in two dimensions only: leave them off on "
-                      "a grid with nz > 1");
+    throw input_error(
+        "nearly parallel modes and the tension bias are defined in two dimensions only: leave them off on "
+        "a grid with nz > 1");
   }
 }
 

@@ -28,7 +28,8 @@ struct ShearZoneType {
   std::string name;
   std::int32_t modes = 20;
   double amplitude = 1.0;  // matrix: scales gamma0; MRO: A, each mode has e:e = 2 (A gamma0)^2
-  double softening = 1.0;  // the factor s on the voxel's softening in Q = Q0 exp(-d s g): 1 = softens as the matrix does
+  double softening =
+      1.0;  // the factor s on the voxel's softening in Q = Q0 exp(-d s g): 1 = softens as the matrix does
   BarrierLaw barrier_law = BarrierLaw::uniform;
   double barrier_mean_ev = 5.0;
   double barrier_spread = 0.2;
@@ -37,7 +38,7 @@ struct ShearZoneType {
   double gamma0 = 0.10;  // characteristic strain: matrix modes have <e:e> = gamma0^2
 
   // The measured descriptors it came from; NaN where there are none.
-  double source_k_peak = std::numeric_limits<double>::quiet_NaN();   // nm^-1
+  double source_k_peak = std::numeric_limits<double>::quiet_NaN();  // nm^-1
   double source_size_nm = std::numeric_limits<double>::quiet_NaN();
   double source_order = std::numeric_limits<double>::quiet_NaN();
 };
@@ -45,16 +46,16 @@ struct ShearZoneType {
 // What is common to the modes of all types (see shear_modes.hpp). The last three repeat a published two-dimensional
 // code, so that their effect can be studied.
 struct ModeRules {
-  double jitter = 0.2;               // relative half width of MRO amplitudes and directions; 0 = none
-  double dilatation = 0.0;           // each mode dilates by |N(0,1)| * dilatation * gamma0 (volume strain); 0 = none
-  bool parallel_modes = false;       // angles a_0 + 4 pi j / m: pairs nearly parallel instead of opposite (2-D only)
+  double jitter = 0.2;                 // relative half width of MRO amplitudes and directions; 0 = none
+  double dilatation = 0.0;             // each mode dilates by |N(0,1)| * dilatation * gamma0 (volume strain); 0 = none
+  bool parallel_modes = false;         // angles a_0 + 4 pi j / m: pairs nearly parallel instead of opposite (2-D only)
   bool compounding_softening = false;  // mode j of an MRO voxel softens by s^(j+1) instead of s
-  bool tension_biased = false;       // a_0 drawn from [-pi/2, pi/2] instead of a full turn (2-D only)
+  bool tension_biased = false;         // a_0 drawn from [-pi/2, pi/2] instead of a full turn (2-D only)
 };
 
 // One MRO domain: a row of /domains.
 struct Domain {
-  std::uint8_t type = 0;                       // row of the types; 0 where each voxel of the domain has a type of its own
+  std::uint8_t type = 0;  // row of the types; 0 where each voxel of the domain has a type of its own
   std::int32_t voxels = 0;
   std::array<float, 3> centre_nm = {0, 0, 0};  // x, y, z
   float diameter_nm = 0;
@@ -65,13 +66,13 @@ struct Domain {
 // grid.voxels_of(rank, size).
 struct Catalog {
   VoxelGrid grid;
-  std::vector<ShearZoneType> types;        // row 0 = glassy matrix
+  std::vector<ShearZoneType> types;  // row 0 = glassy matrix
   ModeRules rules;
   std::vector<Domain> domains;             // all of them, on every rank (40 bytes each)
   std::vector<std::uint8_t> voxel_type;    // own voxels: row of types
   std::vector<std::int32_t> voxel_domain;  // own voxels: row of domains, -1 = matrix
   std::uint64_t seed = 0;
-  std::string glass;                       // name
+  std::string glass;  // name
 
   // The orientation of an own voxel (0 <= own_voxel < voxel_type.size()); the identity in the matrix.
   [[nodiscard]] std::array<float, 4> rotation(std::size_t own_voxel) const noexcept {
@@ -80,9 +81,9 @@ struct Catalog {
   }
 };
 
-// Throws InputError that names the type and value unless the type is possible: modes even (MRO) and 1 to 64, amplitudes,
-// moduli, gamma0, barriers finite and positive, softening 0 to 1, Poisson's ratio -1 to 0.5 exclusive, barriers that
-// cannot be negative.
+// Throws InputError that names the type and value unless the type is possible: modes even (MRO) and 1 to 64,
+// amplitudes, moduli, gamma0, barriers finite and positive, softening 0 to 1, Poisson's ratio -1 to 0.5 exclusive,
+// barriers that cannot be negative.
 void validate_type(const ShearZoneType& type, bool is_matrix);
 // The rules, against the dimensions of the grid (parallel modes and tension bias are two-dimensional).
 void validate_rules(const ModeRules& rules, int dimensions);

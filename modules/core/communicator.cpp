@@ -19,7 +19,9 @@ Communicator::Communicator(MPI_Comm source) {
   MPI_Comm_size(communicator_, &size_);
 }
 
-Communicator::~Communicator() { release(); }
+Communicator::~Communicator() {
+  release();
+}
 
 Communicator::Communicator(Communicator&& other) noexcept
     : communicator_(std::exchange(other.communicator_, MPI_COMM_NULL)), rank_(other.rank_), size_(other.size_) {}
@@ -51,7 +53,9 @@ Communicator Communicator::split(int colour) const {
   return part;
 }
 
-void Communicator::barrier() const { check_mpi(MPI_Barrier(communicator_), "MPI_Barrier"); }
+void Communicator::barrier() const {
+  check_mpi(MPI_Barrier(communicator_), "MPI_Barrier");
+}
 
 std::string Communicator::broadcast_text(std::string text, int root) const {
   text.resize(broadcast(text.size(), root));

@@ -22,17 +22,28 @@ namespace mesoglass {
 // MPI's name for a C++ arithmetic type.
 template <typename T>
 [[nodiscard]] MPI_Datatype mpi_type() noexcept {
-  if constexpr (std::is_same_v<T, double>) return MPI_DOUBLE;
-  else if constexpr (std::is_same_v<T, float>) return MPI_FLOAT;
-  else if constexpr (std::is_same_v<T, std::complex<double>>) return MPI_C_DOUBLE_COMPLEX;
-  else if constexpr (std::is_same_v<T, std::complex<float>>) return MPI_C_FLOAT_COMPLEX;
-  else if constexpr (std::is_same_v<T, std::int8_t> || std::is_same_v<T, char>) return MPI_INT8_T;
-  else if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::byte>) return MPI_UINT8_T;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return MPI_INT16_T;
-  else if constexpr (std::is_same_v<T, std::uint16_t>) return MPI_UINT16_T;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return MPI_INT32_T;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return MPI_UINT32_T;
-  else if constexpr (std::is_integral_v<T> && sizeof(T) == 8 && std::is_signed_v<T>) return MPI_INT64_T;
+  if constexpr (std::is_same_v<T, double>)
+    return MPI_DOUBLE;
+  else if constexpr (std::is_same_v<T, float>)
+    return MPI_FLOAT;
+  else if constexpr (std::is_same_v<T, std::complex<double>>)
+    return MPI_C_DOUBLE_COMPLEX;
+  else if constexpr (std::is_same_v<T, std::complex<float>>)
+    return MPI_C_FLOAT_COMPLEX;
+  else if constexpr (std::is_same_v<T, std::int8_t> || std::is_same_v<T, char>)
+    return MPI_INT8_T;
+  else if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::byte>)
+    return MPI_UINT8_T;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return MPI_INT16_T;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return MPI_UINT16_T;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return MPI_INT32_T;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return MPI_UINT32_T;
+  else if constexpr (std::is_integral_v<T> && sizeof(T) == 8 && std::is_signed_v<T>)
+    return MPI_INT64_T;
   else {
     static_assert(std::is_integral_v<T> && sizeof(T) == 8, "no MPI type for this C++ type");
     return MPI_UINT64_T;
@@ -68,19 +79,31 @@ class Communicator {
   // not, sum in a fixed order instead (see fixed_order_sum in distribution.hpp).
   void barrier() const;
   template <typename T>
-  [[nodiscard]] T sum(T value) const { return reduce(value, MPI_SUM); }
+  [[nodiscard]] T sum(T value) const {
+    return reduce(value, MPI_SUM);
+  }
   template <typename T>
-  [[nodiscard]] T max(T value) const { return reduce(value, MPI_MAX); }
+  [[nodiscard]] T max(T value) const {
+    return reduce(value, MPI_MAX);
+  }
   template <typename T>
-  [[nodiscard]] T min(T value) const { return reduce(value, MPI_MIN); }
+  [[nodiscard]] T min(T value) const {
+    return reduce(value, MPI_MIN);
+  }
   [[nodiscard]] bool any(bool value) const { return max<std::int32_t>(value ? 1 : 0) != 0; }
   [[nodiscard]] bool all(bool value) const { return min<std::int32_t>(value ? 1 : 0) != 0; }
   template <typename T>
-  void sum_in_place(std::span<T> values) const { reduce_in_place(values, MPI_SUM); }
+  void sum_in_place(std::span<T> values) const {
+    reduce_in_place(values, MPI_SUM);
+  }
   template <typename T>
-  void max_in_place(std::span<T> values) const { reduce_in_place(values, MPI_MAX); }
+  void max_in_place(std::span<T> values) const {
+    reduce_in_place(values, MPI_MAX);
+  }
   template <typename T>
-  void min_in_place(std::span<T> values) const { reduce_in_place(values, MPI_MIN); }
+  void min_in_place(std::span<T> values) const {
+    reduce_in_place(values, MPI_MIN);
+  }
 
   // From `root` to all. Collective. The vector and string forms carry the length too.
   template <typename T>
@@ -112,7 +135,9 @@ class Communicator {
     return result;
   }
   template <typename T>
-  [[nodiscard]] std::vector<T> all_gather(const T& value) const { return all_gather(std::span<const T>(&value, 1)); }
+  [[nodiscard]] std::vector<T> all_gather(const T& value) const {
+    return all_gather(std::span<const T>(&value, 1));
+  }
 
  private:
   Communicator() = default;

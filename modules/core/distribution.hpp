@@ -32,7 +32,8 @@ struct Range {
   const std::int64_t base = count / size;
   const std::int64_t extra = count % size;
   const std::int64_t boundary = extra * (base + 1);
-  return static_cast<int>(item < boundary ? item / (base + 1) : extra + (item - boundary) / std::max<std::int64_t>(base, 1));
+  return static_cast<int>(item < boundary ? item / (base + 1)
+                                          : extra + (item - boundary) / std::max<std::int64_t>(base, 1));
 }
 
 // Sum of one value a row over all ranks' rows, added in row order: the same bits on any number of ranks.

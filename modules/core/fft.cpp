@@ -7,7 +7,9 @@
 namespace mesoglass {
 
 namespace {
-fftw_complex* fftw_pointer(std::complex<double>* data) { return reinterpret_cast<fftw_complex*>(data); }
+fftw_complex* fftw_pointer(std::complex<double>* data) {
+  return reinterpret_cast<fftw_complex*>(data);
+}
 }  // namespace
 
 FftPlan::FftPlan(fftw_plan plan) : plan_(plan) {
@@ -38,8 +40,8 @@ FftPlan FftPlan::real_lines_forward(int length, int count, double* in, std::comp
 }
 
 FftPlan FftPlan::real_lines_backward(int length, int count, std::complex<double>* in, double* out) {
-  return FftPlan(fftw_plan_many_dft_c2r(1, &length, count, fftw_pointer(in), nullptr, 1, length / 2 + 1, out, nullptr, 1,
-                                        length, FFTW_ESTIMATE));
+  return FftPlan(fftw_plan_many_dft_c2r(1, &length, count, fftw_pointer(in), nullptr, 1, length / 2 + 1, out, nullptr,
+                                        1, length, FFTW_ESTIMATE));
 }
 
 FftPlan FftPlan::complex_array(const std::vector<int>& shape, std::complex<double>* data, FftDirection direction) {
@@ -47,8 +49,14 @@ FftPlan FftPlan::complex_array(const std::vector<int>& shape, std::complex<doubl
                                direction == FftDirection::forward ? FFTW_FORWARD : FFTW_BACKWARD, FFTW_ESTIMATE));
 }
 
-void FftPlan::execute(std::complex<double>* data) const { fftw_execute_dft(plan_, fftw_pointer(data), fftw_pointer(data)); }
-void FftPlan::execute(double* in, std::complex<double>* out) const { fftw_execute_dft_r2c(plan_, in, fftw_pointer(out)); }
-void FftPlan::execute(std::complex<double>* in, double* out) const { fftw_execute_dft_c2r(plan_, fftw_pointer(in), out); }
+void FftPlan::execute(std::complex<double>* data) const {
+  fftw_execute_dft(plan_, fftw_pointer(data), fftw_pointer(data));
+}
+void FftPlan::execute(double* in, std::complex<double>* out) const {
+  fftw_execute_dft_r2c(plan_, in, fftw_pointer(out));
+}
+void FftPlan::execute(std::complex<double>* in, double* out) const {
+  fftw_execute_dft_c2r(plan_, fftw_pointer(in), out);
+}
 
 }  // namespace mesoglass

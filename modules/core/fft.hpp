@@ -1,5 +1,5 @@
-// FFTW plans and aligned buffers as owners. Plans are made with FFTW_ESTIMATE, so that the same transform is computed by
-// the same steps in every run: results stay bitwise reproducible.
+// FFTW plans and aligned buffers as owners. Plans are made with FFTW_ESTIMATE, so that the same transform is computed
+// by the same steps in every run: results stay bitwise reproducible.
 #pragma once
 
 #include <fftw3.h>
@@ -25,7 +25,9 @@ struct FftwAllocator {
   }
   void deallocate(T* memory, std::size_t) noexcept { fftw_free(memory); }
   template <typename U>
-  bool operator==(const FftwAllocator<U>&) const noexcept { return true; }
+  bool operator==(const FftwAllocator<U>&) const noexcept {
+    return true;
+  }
 };
 
 template <typename T>
@@ -48,9 +50,10 @@ class FftPlan {
 
   // `count` lines of `length`, element i of line l at l * distance + i * stride. `data` fixes alignment and strides;
   // execute on it or on memory of the same alignment.
-  [[nodiscard]] static FftPlan complex_lines(int length, int count, int stride, int distance, std::complex<double>* data,
-                                             FftDirection direction);
-  // Contiguous real lines of `length` at in + l * length to length / 2 + 1 complex at out, and back (which destroys in).
+  [[nodiscard]] static FftPlan complex_lines(int length, int count, int stride, int distance,
+                                             std::complex<double>* data, FftDirection direction);
+  // Contiguous real lines of `length` at in + l * length to length / 2 + 1 complex at out, and back (which destroys
+  // in).
   [[nodiscard]] static FftPlan real_lines_forward(int length, int count, double* in, std::complex<double>* out);
   [[nodiscard]] static FftPlan real_lines_backward(int length, int count, std::complex<double>* in, double* out);
   // A whole array, slowest axis first, in place.

@@ -13,7 +13,8 @@ void Hdf5File::write_attribute(const std::string& object, const std::string& nam
     if (opened.valid()) {
       if (H5Aexists(opened.get(), name.c_str()) > 0) H5Adelete(opened.get(), name.c_str());
       const Handle space = dataspace(shape);
-      const Handle attribute(H5Acreate2(opened.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+      const Handle attribute(H5Acreate2(opened.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
+                             H5Aclose);
       written = attribute.valid() && H5Awrite(attribute.get(), type, values) >= 0;
     }
   }
@@ -51,11 +52,13 @@ bool Hdf5File::has_attribute(const std::string& object, const std::string& name)
 
 namespace {
 
-Handle open_attribute(hid_t file, const std::filesystem::path& path, const std::string& object, const std::string& name) {
+Handle open_attribute(hid_t file, const std::filesystem::path& path, const std::string& object,
+                      const std::string& name) {
   Handle attribute(H5Aopen_by_name(file, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
   if (!attribute.valid()) {
     H5Eclear2(H5E_DEFAULT);
-    throw input_error("{}: {} has no attribute '{}': the file may be damaged or of another kind", path.string(), object, name);
+    throw input_error("{}: {} has no attribute '{}': the file may be damaged or of another kind", path.string(), object,
+                      name);
   }
   return attribute;
 }
@@ -112,7 +115,8 @@ std::vector<double> Hdf5File::attribute_reals(const std::string& object, const s
     const Handle space(H5Aget_space(attribute.get()), H5Sclose);
     const Handle type(H5Aget_type(attribute.get()), H5Tclose);
     const auto kind = H5Tget_class(type.get());
-    std::vector<double> values(static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get()))));
+    std::vector<double> values(
+        static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space.get()))));
     if ((kind != H5T_INTEGER && kind != H5T_FLOAT) || H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, values.data()) < 0) {
       H5Eclear2(H5E_DEFAULT);
       throw input_error("{}: attribute '{}' of {} does not hold numbers", state_->path.string(), name, object);
@@ -130,9 +134,10 @@ void Hdf5File::write_format(const std::string& format, int major_version, int mi
 void Hdf5File::check_format(const std::string& format, int supported_major_version) const {
   const auto found = has_attribute("/", "format") ? attribute_text("/", "format") : "unknown";
   if (found != format) {
-    throw Error(ExitCode::bad_input,
-                fmt::format("{} is a '{}' file, wanted is '{}': give the right file", state_->path.string(), found, format),
-                true);
+    throw Error(
+        ExitCode::bad_input,
+        fmt::format("{} is a '{}' file, wanted is '{}': give the right file", state_->path.string(), found, format),
+        true);
   }
   collectively(*state_->communicator, [&] {
     const auto attribute = open_attribute(state_->file, state_->path, "/", "format_version");
@@ -142,8 +147,8 @@ void Hdf5File::check_format(const std::string& format, int supported_major_versi
       throw state_->damaged("format_version", last_hdf5_message());
     }
     if (version[0] > supported_major_version) {
-      throw input_error("{} has format version {}.{}, this program reads up to {}: update mesoglass", state_->path.string(),
-                        version[0], version[1], supported_major_version);
+      throw input_error("{} has format version {}.{}, this program reads up to {}: update mesoglass",
+                        state_->path.string(), version[0], version[1], supported_major_version);
     }
   });
 }

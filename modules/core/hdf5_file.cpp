@@ -52,8 +52,12 @@ Hdf5File::~Hdf5File() = default;
 Hdf5File::Hdf5File(Hdf5File&&) noexcept = default;
 Hdf5File& Hdf5File::operator=(Hdf5File&&) noexcept = default;
 
-const std::filesystem::path& Hdf5File::path() const noexcept { return state_->path; }
-const Communicator& Hdf5File::communicator() const noexcept { return *state_->communicator; }
+const std::filesystem::path& Hdf5File::path() const noexcept {
+  return state_->path;
+}
+const Communicator& Hdf5File::communicator() const noexcept {
+  return *state_->communicator;
+}
 
 Hdf5File Hdf5File::start(const Communicator& communicator, const std::filesystem::path& path, int mode) {
   if (mode != mode_create) {
@@ -64,8 +68,9 @@ Hdf5File Hdf5File::start(const Communicator& communicator, const std::filesystem
       if (!std::filesystem::is_regular_file(path, error)) throw input_error("{} is not a regular file", path.string());
       const Handle probe(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
       if (!probe.valid()) {
-        throw input_error("{} cannot be opened as HDF5 ({}): the file is damaged, truncated, not readable or of another kind",
-                          path.string(), last_hdf5_message());
+        throw input_error(
+            "{} cannot be opened as HDF5 ({}): the file is damaged, truncated, not readable or of another kind",
+            path.string(), last_hdf5_message());
       }
     });
   }
@@ -101,13 +106,20 @@ void Hdf5File::close() {
   state_->agree(flushed && closed, "the file", "written to the end");
   on_root(*state_->communicator, [&] {
     // Gives back what was set aside and not needed.
-    if (state_->reserved_bytes > 0) std::filesystem::resize_file(state_->path, std::filesystem::file_size(state_->path));
+    if (state_->reserved_bytes > 0)
+      std::filesystem::resize_file(state_->path, std::filesystem::file_size(state_->path));
   });
 }
 
-bool Hdf5File::exists(const std::string& object) const { return state_->kind(object) != H5O_TYPE_UNKNOWN; }
-bool Hdf5File::is_group(const std::string& object) const { return state_->kind(object) == H5O_TYPE_GROUP; }
-bool Hdf5File::is_dataset(const std::string& object) const { return state_->kind(object) == H5O_TYPE_DATASET; }
+bool Hdf5File::exists(const std::string& object) const {
+  return state_->kind(object) != H5O_TYPE_UNKNOWN;
+}
+bool Hdf5File::is_group(const std::string& object) const {
+  return state_->kind(object) == H5O_TYPE_GROUP;
+}
+bool Hdf5File::is_dataset(const std::string& object) const {
+  return state_->kind(object) == H5O_TYPE_DATASET;
+}
 
 std::vector<std::string> Hdf5File::children(const std::string& group) const {
   return collectively(*state_->communicator, [&] {
@@ -155,22 +167,30 @@ ElementType Hdf5File::element_type(const std::string& dataset) const {
         element.kind = H5Tget_sign(type.get()) == H5T_SGN_NONE ? ElementType::Kind::unsigned_integer
                                                                : ElementType::Kind::signed_integer;
         break;
-      case H5T_FLOAT: element.kind = ElementType::Kind::real; break;
-      case H5T_STRING: element.kind = ElementType::Kind::text; break;
-      default: break;
+      case H5T_FLOAT:
+        element.kind = ElementType::Kind::real;
+        break;
+      case H5T_STRING:
+        element.kind = ElementType::Kind::text;
+        break;
+      default:
+        break;
     }
     return element;
   });
 }
 
-bool hdf5_write_failed() noexcept { return write_failed; }
+bool hdf5_write_failed() noexcept {
+  return write_failed;
+}
 
 // A rank that meets a full disk inside a collective write leaves the others waiting in MPI-IO for ever. So the room is
 // set aside before, where the file system can do that, without a change of the file's size.
 void Hdf5File::reserve_room(std::uint64_t bytes) {
   on_root(*state_->communicator, [&] {
     constexpr std::uint64_t metadata_bytes = 16384;
-    if (state_->reserved_bytes == 0) state_->reserved_bytes = std::filesystem::file_size(state_->path) + 16 * metadata_bytes;
+    if (state_->reserved_bytes == 0)
+      state_->reserved_bytes = std::filesystem::file_size(state_->path) + 16 * metadata_bytes;
     state_->reserved_bytes += bytes + metadata_bytes;
     const int descriptor = ::open(state_->path.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) return;
@@ -178,8 +198,8 @@ void Hdf5File::reserve_room(std::uint64_t bytes) {
     const int reason = errno;
     ::close(descriptor);
     if (result != 0 && (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)) {
-      throw failure("{}: there is no room for {} MB ({}): free some space or choose another folder", state_->path.string(),
-                    state_->reserved_bytes / 1000000 + 1, std::strerror(reason));
+      throw failure("{}: there is no room for {} MB ({}): free some space or choose another folder",
+                    state_->path.string(), state_->reserved_bytes / 1000000 + 1, std::strerror(reason));
     }
   });
 }
@@ -205,13 +225,15 @@ void Hdf5File::make_dataset(const std::string& dataset, const Shape& shape, hid_
     }
   }
   if (storage.appendable) largest.at(0) = H5S_UNLIMITED;
-  const Handle space = shape.empty()
-                           ? dataspace(shape)
-                           : Handle(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), largest.data()), H5Sclose);
+  const Handle space =
+      shape.empty()
+          ? dataspace(shape)
+          : Handle(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), largest.data()), H5Sclose);
   bool created = false;
   {
-    const Handle made(H5Dcreate2(state_->file, dataset.c_str(), type, space.get(), link.get(), creation.get(), H5P_DEFAULT),
-                      H5Dclose);
+    const Handle made(
+        H5Dcreate2(state_->file, dataset.c_str(), type, space.get(), link.get(), creation.get(), H5P_DEFAULT),
+        H5Dclose);
     created = made.valid();
   }
   state_->agree(created, dataset, "created");
@@ -345,9 +367,11 @@ void Hdf5File::write_texts(const std::string& dataset, const std::vector<std::st
   H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
   H5Tset_cset(type.get(), H5T_CSET_UTF8);
   std::vector<char> letters(length * texts.size() + 1, '\0');
-  for (std::size_t i = 0; i < texts.size(); ++i) std::copy(texts[i].begin(), texts[i].end(), letters.begin() + static_cast<std::ptrdiff_t>(i * length));
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    std::copy(texts[i].begin(), texts[i].end(), letters.begin() + static_cast<std::ptrdiff_t>(i * length));
   make_dataset(dataset, {texts.size()}, type.get(), "1", description, {});
-  transfer(dataset, {0}, {communicator().is_root() ? texts.size() : 0}, letters.data(), type.get(), length, write_together);
+  transfer(dataset, {0}, {communicator().is_root() ? texts.size() : 0}, letters.data(), type.get(), length,
+           write_together);
 }
 
 void Hdf5File::write_text(const std::string& dataset, const std::string& text, const std::string& description) {
@@ -385,7 +409,8 @@ void Hdf5File::write(const std::string& dataset, const Shape& shape, std::span<c
   }
   Shape count = shape;
   if (!communicator().is_root()) count.at(0) = 0;
-  transfer(dataset, Shape(shape.size(), 0), count, const_cast<T*>(values.data()), native_type<T>(), sizeof(T), write_together);
+  transfer(dataset, Shape(shape.size(), 0), count, const_cast<T*>(values.data()), native_type<T>(), sizeof(T),
+           write_together);
 }
 
 template <typename T>
@@ -395,13 +420,15 @@ void Hdf5File::create_dataset(const std::string& dataset, const Shape& shape, co
 }
 
 template <typename T>
-void Hdf5File::write_part(const std::string& dataset, const Shape& offset, const Shape& count, std::span<const T> values) {
+void Hdf5File::write_part(const std::string& dataset, const Shape& offset, const Shape& count,
+                          std::span<const T> values) {
   if (values.size() < product(count)) throw std::logic_error("too few values for a part of " + dataset);
   transfer(dataset, offset, count, const_cast<T*>(values.data()), native_type<T>(), sizeof(T), write_together);
 }
 
 template <typename T>
-void Hdf5File::read_part(const std::string& dataset, const Shape& offset, const Shape& count, std::span<T> values) const {
+void Hdf5File::read_part(const std::string& dataset, const Shape& offset, const Shape& count,
+                         std::span<T> values) const {
   if (values.size() < product(count)) throw std::logic_error("too little room for a part of " + dataset);
   transfer(dataset, offset, count, values.data(), native_type<T>(), sizeof(T), read_together);
 }

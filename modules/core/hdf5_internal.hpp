@@ -50,20 +50,32 @@ inline std::uint64_t product(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::uint64_t{1}, std::multiplies<>());
 }
 
-inline std::string shape_text(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
+inline std::string shape_text(const Shape& shape) {
+  return fmt::format("({})", fmt::join(shape, ", "));
+}
 
 template <typename T>
 hid_t native_type() {
-  if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
-  else if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return H5T_NATIVE_INT8;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return H5T_NATIVE_INT16;
-  else if constexpr (std::is_same_v<T, std::uint16_t>) return H5T_NATIVE_UINT16;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return H5T_NATIVE_INT32;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return H5T_NATIVE_UINT32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return H5T_NATIVE_INT64;
-  else return H5T_NATIVE_UINT64;
+  if constexpr (std::is_same_v<T, double>)
+    return H5T_NATIVE_DOUBLE;
+  else if constexpr (std::is_same_v<T, float>)
+    return H5T_NATIVE_FLOAT;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return H5T_NATIVE_INT8;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return H5T_NATIVE_UINT8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return H5T_NATIVE_INT16;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return H5T_NATIVE_UINT16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return H5T_NATIVE_INT32;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return H5T_NATIVE_UINT32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return H5T_NATIVE_INT64;
+  else
+    return H5T_NATIVE_UINT64;
 }
 
 inline Handle text_type() {
@@ -87,7 +99,8 @@ inline Shape shape_of(hid_t space) {
 }
 
 // Texts of a dataset or attribute, fixed or variable length; `read` fills a buffer of the given memory type.
-inline std::vector<std::string> texts_from(hid_t file_type, std::size_t count, const std::function<herr_t(hid_t, void*)>& read) {
+inline std::vector<std::string> texts_from(hid_t file_type, std::size_t count,
+                                           const std::function<herr_t(hid_t, void*)>& read) {
   std::vector<std::string> texts;
   if (H5Tis_variable_str(file_type) > 0) {
     // The memory type keeps the file's character set: HDF5 refuses to convert between them.
@@ -130,7 +143,8 @@ struct Hdf5File::State {
   }
 
   [[nodiscard]] Error damaged(const std::string& object, const std::string& why) const {
-    return input_error("{}: {} cannot be read ({}): the file may be damaged or of another kind", path.string(), object, why);
+    return input_error("{}: {} cannot be read ({}): the file may be damaged or of another kind", path.string(), object,
+                       why);
   }
 
   // Every rank learns of a failure of any, so that the next collective call is entered by all or none.

@@ -18,7 +18,9 @@ namespace {
 
 namespace po = boost::program_options;
 
-std::string number_text(double value) { return fmt::format("{}", value); }
+std::string number_text(double value) {
+  return fmt::format("{}", value);
+}
 
 std::string value_text(const OptionValue& value) {
   struct Visitor {
@@ -27,18 +29,25 @@ std::string value_text(const OptionValue& value) {
     std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
     std::string operator()(double number) const { return number_text(number); }
     std::string operator()(const std::string& text) const { return text; }
-    std::string operator()(const std::vector<std::string>& texts) const { return fmt::format("{}", fmt::join(texts, " ")); }
+    std::string operator()(const std::vector<std::string>& texts) const {
+      return fmt::format("{}", fmt::join(texts, " "));
+    }
   };
   return std::visit(Visitor{}, value);
 }
 
 const char* type_word(OptionType type) {
   switch (type) {
-    case OptionType::flag: return "true|false";
-    case OptionType::integer: return "INTEGER";
-    case OptionType::real: return "NUMBER";
-    case OptionType::text: return "TEXT";
-    case OptionType::list: return "TEXT (repeatable)";
+    case OptionType::flag:
+      return "true|false";
+    case OptionType::integer:
+      return "INTEGER";
+    case OptionType::real:
+      return "NUMBER";
+    case OptionType::text:
+      return "TEXT";
+    case OptionType::list:
+      return "TEXT (repeatable)";
   }
   return "";
 }
@@ -138,7 +147,8 @@ OptionValue Option::parse(const std::string& typed, const std::string& origin) c
     case OptionType::text:
       if (!choices_.empty() && std::find(choices_.begin(), choices_.end(), typed) == choices_.end()) {
         const auto nearest = nearest_name(typed, choices_);
-        throw refuse(nearest.empty() ? "is not a choice" : fmt::format("is not a choice, perhaps '{}' is meant", nearest));
+        throw refuse(nearest.empty() ? "is not a choice"
+                                     : fmt::format("is not a choice, perhaps '{}' is meant", nearest));
       }
       return typed;
     case OptionType::list:
@@ -168,7 +178,9 @@ bool Options::has(std::string_view name) const {
   return !std::holds_alternative<std::monostate>(found->second);
 }
 
-bool Options::given(std::string_view name) const { return given_.contains(name); }
+bool Options::given(std::string_view name) const {
+  return given_.contains(name);
+}
 
 Option& OptionTable::add(std::string name, OptionType type, OptionValue default_value) {
   for (const auto& row : rows_) {
@@ -221,7 +233,8 @@ Options OptionTable::parse(const std::vector<std::string>& arguments,
         const auto& row = find(word.substr(2), "command line");
         if (row.type() != OptionType::flag) {
           if (i + 1 == arguments.size()) {
-            throw input_error("--{} (command line) needs a value: give --{} {}", row.name(), row.name(), type_word(row.type()));
+            throw input_error("--{} (command line) needs a value: give --{} {}", row.name(), row.name(),
+                              type_word(row.type()));
           }
           joined.push_back(word + "=" + arguments[++i]);
           continue;
@@ -241,7 +254,8 @@ Options OptionTable::parse(const std::vector<std::string>& arguments,
         for (const auto& word : option.value) {
           if (word.starts_with("-") && word.size() > 1) (void)find(word, "command line");
           if (positional_name.empty()) {
-            throw input_error("'{}' (command line) is not an option of this program: options begin with --, see --help", word);
+            throw input_error("'{}' (command line) is not an option of this program: options begin with --, see --help",
+                              word);
           }
           from_command_line.push_back({positional_name, {word}, "command line"});
         }
@@ -318,9 +332,9 @@ std::string OptionTable::help(const ProgramInformation& program) const {
   for (const auto& row : rows_) {
     if (row.is_positional()) positional = fmt::format(" {}", row.name());
   }
-  std::string text = fmt::format("{} - {}\n\nUsage: {}{} [--option value ...]\n       mpirun -n P {}{} ...\n\n{}\n",
-                                 program.name, program.purpose, program.name, positional, program.name, positional,
-                                 wrap(program.description, 0));
+  std::string text =
+      fmt::format("{} - {}\n\nUsage: {}{} [--option value ...]\n       mpirun -n P {}{} ...\n\n{}\n", program.name,
+                  program.purpose, program.name, positional, program.name, positional, wrap(program.description, 0));
   for (const auto& group : groups_in_order(rows_)) {
     text += fmt::format("\n{}:\n", group);
     for (const auto& row : rows_) {
@@ -344,18 +358,23 @@ std::string OptionTable::manual(const ProgramInformation& program) const {
     std::string result;
     for (const char letter : text) {
       if (result.empty() && (letter == '.' || letter == '\'')) result += "\\&";
-      if (letter == '\\') result += "\\e";
-      else if (letter == '-') result += "\\-";
-      else result += letter;
+      if (letter == '\\')
+        result += "\\e";
+      else if (letter == '-')
+        result += "\\-";
+      else
+        result += letter;
     }
     return result;
   };
   std::string upper = program.name;
-  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
-  std::string text = fmt::format(".TH \"{}\" 1 \"\" \"mesoglass\" \"mesoglass manual\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n.B {}\n"
-                                 "[\\fI\\-\\-option\\fR \\fIvalue\\fR ...]\n.br\n.B mpirun \\-n\n\\fIP\\fR\n.B {}\n...\n.SH DESCRIPTION\n{}\n",
-                                 upper, roff(program.name), roff(program.purpose), roff(program.name), roff(program.name),
-                                 roff(program.description));
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::toupper(letter)); });
+  std::string text = fmt::format(
+      ".TH \"{}\" 1 \"\" \"mesoglass\" \"mesoglass manual\"\n.SH NAME\n{} \\- {}\n.SH SYNOPSIS\n.B {}\n"
+      "[\\fI\\-\\-option\\fR \\fIvalue\\fR ...]\n.br\n.B mpirun \\-n\n\\fIP\\fR\n.B {}\n...\n.SH DESCRIPTION\n{}\n",
+      upper, roff(program.name), roff(program.purpose), roff(program.name), roff(program.name),
+      roff(program.description));
   for (const auto& group : groups_in_order(rows_)) {
     text += fmt::format(".SH \"{} OPTIONS\"\n", roff(group));
     for (const auto& row : rows_) {
@@ -371,7 +390,9 @@ std::string OptionTable::manual(const ProgramInformation& program) const {
     text += ".SH EXAMPLES\n";
     for (const auto& example : program.examples) text += fmt::format(".nf\n{}\n.fi\n", roff(example));
   }
-  text += ".SH \"EXIT STATUS\"\n0 done; 1 failed; 2 bad usage or bad input; 75 stopped at a checkpoint, run again with \\-\\-resume.\n";
+  text +=
+      ".SH \"EXIT STATUS\"\n0 done; 1 failed; 2 bad usage or bad input; 75 stopped at a checkpoint, run again with "
+      "\\-\\-resume.\n";
   return text;
 }
 
@@ -384,7 +405,8 @@ std::string OptionTable::configuration(const ProgramInformation& program) const 
       if (row.group() != group) continue;
       const auto facts = facts_of(row);
       std::string comment = wrap(row.description(), 0, 110);
-      for (std::size_t at = 0; (at = comment.find('\n', at)) != std::string::npos; at += 3) comment.replace(at, 1, "\n# ");
+      for (std::size_t at = 0; (at = comment.find('\n', at)) != std::string::npos; at += 3)
+        comment.replace(at, 1, "\n# ");
       text += fmt::format("\n# {}{}\n", comment, facts.empty() ? "" : fmt::format("\n# [{}]", facts));
       const auto value = value_text(row.default_value());
       text += value.empty() ? fmt::format("# {} =\n", row.name()) : fmt::format("{} = {}\n", row.name(), value);

@@ -26,16 +26,35 @@ class Option {
   Option(std::string group, std::string name, OptionType type, OptionValue default_value)
       : group_(std::move(group)), name_(std::move(name)), type_(type), default_value_(std::move(default_value)) {}
 
-  Option& text(std::string description) { description_ = std::move(description); return *this; }
-  Option& unit(std::string unit_name) { unit_ = std::move(unit_name); return *this; }
+  Option& text(std::string description) {
+    description_ = std::move(description);
+    return *this;
+  }
+  Option& unit(std::string unit_name) {
+    unit_ = std::move(unit_name);
+    return *this;
+  }
   // Both ends allowed; for an integer or real.
-  Option& range(double lowest, double highest) { lowest_ = lowest; highest_ = highest; return *this; }
+  Option& range(double lowest, double highest) {
+    lowest_ = lowest;
+    highest_ = highest;
+    return *this;
+  }
   // Allowed values of a text.
-  Option& choices(std::vector<std::string> values) { choices_ = std::move(values); return *this; }
+  Option& choices(std::vector<std::string> values) {
+    choices_ = std::move(values);
+    return *this;
+  }
   // The program stops with an error where it is not given.
-  Option& required() { required_ = true; return *this; }
+  Option& required() {
+    required_ = true;
+    return *this;
+  }
   // Taken from the words on the command line that stand without a name.
-  Option& positional() { positional_ = true; return *this; }
+  Option& positional() {
+    positional_ = true;
+    return *this;
+  }
 
   [[nodiscard]] const std::string& group() const noexcept { return group_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -117,7 +136,10 @@ struct ConfigurationText {
 class OptionTable {
  public:
   // Options declared from here on stand under this heading in the help.
-  OptionTable& group(std::string name) { current_group_ = std::move(name); return *this; }
+  OptionTable& group(std::string name) {
+    current_group_ = std::move(name);
+    return *this;
+  }
 
   // Declarations without a default value make an option that is unset unless given.
   Option& flag(std::string name) { return add(std::move(name), OptionType::flag, false); }

@@ -15,7 +15,9 @@ PetscErrorCode remember_message(MPI_Comm, int, const char*, const char*, PetscEr
 
 }  // namespace
 
-void install_petsc_error_handler() { PetscPushErrorHandler(remember_message, nullptr); }
+void install_petsc_error_handler() {
+  PetscPushErrorHandler(remember_message, nullptr);
+}
 
 void check_petsc(PetscErrorCode return_code, const char* call) {
   if (return_code == 0) return;
@@ -28,7 +30,8 @@ void check_petsc(PetscErrorCode return_code, const char* call) {
 void insert_petsc_options(const std::string& text) {
   last_petsc_message.clear();
   if (PetscOptionsInsertString(nullptr, text.c_str()) != 0) {
-    throw input_error("--petsc '{}' is not understood by PETSc ({}): give pairs '-name value'", text, last_petsc_message);
+    throw input_error("--petsc '{}' is not understood by PETSc ({}): give pairs '-name value'", text,
+                      last_petsc_message);
   }
 }
 

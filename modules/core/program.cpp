@@ -20,8 +20,10 @@ void add_common_options(OptionTable& table) {
   table.flag("version").text("Show the version with build configuration and libraries, and end.");
   table.flag("manual").text("Print the manual page (roff, for man -l) and end.");
   table.flag("dump-config").text("Print every option with default, unit and range as a configuration file, and end.");
-  table.list("config").text("Read options from this file (name = value lines); later files win, the command line wins over all.");
-  table.flag("dry-run").text("Read and check every input, print the plan (sizes, memory, cost), compute and write nothing.");
+  table.list("config").text(
+      "Read options from this file (name = value lines); later files win, the command line wins over all.");
+  table.flag("dry-run").text(
+      "Read and check every input, print the plan (sizes, memory, cost), compute and write nothing.");
   table.text("summary").text("Write the headline numbers with units to this JSON file.");
   table.flag("overwrite").text("Replace outputs that exist.");
   table.flag("resume").text("Continue from a checkpoint, or skip the work where the output is complete.");
@@ -45,13 +47,20 @@ bool is_first_process() {
 
 bool print_text_about(const ProgramInformation& program, const OptionTable& table,
                       const std::vector<std::string>& arguments) {
-  const auto asked = [&](const char* name) { return std::find(arguments.begin(), arguments.end(), name) != arguments.end(); };
+  const auto asked = [&](const char* name) {
+    return std::find(arguments.begin(), arguments.end(), name) != arguments.end();
+  };
   std::string text;
-  if (asked("--help")) text = table.help(program);
-  else if (asked("--version")) text = version_text(program);
-  else if (asked("--manual")) text = table.manual(program);
-  else if (asked("--dump-config")) text = table.configuration(program);
-  else return false;
+  if (asked("--help"))
+    text = table.help(program);
+  else if (asked("--version"))
+    text = version_text(program);
+  else if (asked("--manual"))
+    text = table.manual(program);
+  else if (asked("--dump-config"))
+    text = table.configuration(program);
+  else
+    return false;
   if (is_first_process()) fmt::print("{}", text);
   return true;
 }
@@ -152,7 +161,8 @@ void report_end(Run& run, const ProgramInformation& program) {
     if (!run.dry_run() && !run.summary().entries().empty() && !run.options().flag("quiet")) {
       fmt::print("{}", run.summary().text());
     }
-    if (run.options().has("summary") && !run.dry_run()) run.summary().write(run.options().text("summary"), program.name);
+    if (run.options().has("summary") && !run.dry_run())
+      run.summary().write(run.options().text("summary"), program.name);
   });
 }
 
@@ -168,7 +178,8 @@ Run::Run(const Communicator& communicator, Options options, const ProgramInforma
 bool Run::already_complete(const std::filesystem::path& output) const {
   if (!resume()) return false;
   std::error_code error;
-  const bool complete = communicator_.broadcast(communicator_.is_root() && std::filesystem::is_regular_file(output, error));
+  const bool complete =
+      communicator_.broadcast(communicator_.is_root() && std::filesystem::is_regular_file(output, error));
   if (complete) log_.information("{} is complete: nothing to do", output.string());
   return complete;
 }
@@ -208,15 +219,16 @@ int run_program(int argc, char** argv, const ProgramInformation& program, Option
   try {
     const auto files = read_configuration_files(communicator, arguments);
     auto options = collectively(communicator, [&] { return table.parse(arguments, files); });
-    auto run = collectively(communicator,
-                            [&] { return std::make_unique<Run>(communicator, std::move(options), program, command_line); });
+    auto run = collectively(
+        communicator, [&] { return std::make_unique<Run>(communicator, std::move(options), program, command_line); });
     body(*run);
     report_end(*run, program);
     return finish(0);
   } catch (const Error& error) {
     return end_with(error);
   } catch (const std::bad_alloc&) {
-    return end_with(failure("out of memory: use more ranks or nodes, or a smaller problem (--dry-run tells what it needs)"));
+    return end_with(
+        failure("out of memory: use more ranks or nodes, or a smaller problem (--dry-run tells what it needs)"));
   } catch (const std::exception& error) {
     return end_with(failure("{}", error.what()));
   }

@@ -68,13 +68,14 @@ void Progress::show(double done, bool final) const {
   const auto rest = final ? "took " + duration_text(elapsed)
                           : duration_text(fraction > 0.0 ? elapsed * (1.0 - fraction) / fraction : INFINITY) + " left";
   if (!terminal_) {
-    log_.information("{}: {:.0f} % ({:.4g} of {:.4g} {}), {:.3g} {}/s, {}", task_, 100.0 * fraction, done, total_, unit_,
-                     rate, unit_, rest);
+    log_.information("{}: {:.0f} % ({:.4g} of {:.4g} {}), {:.3g} {}/s, {}", task_, 100.0 * fraction, done, total_,
+                     unit_, rate, unit_, rest);
     return;
   }
   constexpr int width = 30;
   const int filled = static_cast<int>(fraction * width);
-  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {:.3g} {}/s  {}   {}", task_, std::string(static_cast<std::size_t>(filled), '#'),
+  fmt::print(stderr, "\r{} [{}{}] {:3.0f} %  {:.3g} {}/s  {}   {}", task_,
+             std::string(static_cast<std::size_t>(filled), '#'),
              std::string(static_cast<std::size_t>(width - filled), '.'), 100.0 * fraction, rate, unit_, rest,
              final ? "\n" : "");
   std::fflush(stderr);

@@ -37,8 +37,8 @@ enum class RandomPurpose : std::uint32_t {
 class RandomStream {
  public:
   RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint64_t a = 0, std::uint32_t generation = 0) noexcept
-      : key_{{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32) ^
-                                                    (static_cast<std::uint32_t>(purpose) * 0x9E3779B9U)}},
+      : key_{{static_cast<std::uint32_t>(seed),
+              static_cast<std::uint32_t>(seed >> 32) ^ (static_cast<std::uint32_t>(purpose) * 0x9E3779B9U)}},
         counter_{{0U, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(a >> 32), generation}} {}
 
   [[nodiscard]] std::uint32_t bits() noexcept {

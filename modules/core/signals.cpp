@@ -13,8 +13,12 @@ namespace {
 volatile std::sig_atomic_t write_requested = 0;
 volatile std::sig_atomic_t stop_requested = 0;
 
-void on_write_signal(int) { write_requested = 1; }
-void on_stop_signal(int) { stop_requested = 1; }
+void on_write_signal(int) {
+  write_requested = 1;
+}
+void on_stop_signal(int) {
+  stop_requested = 1;
+}
 
 std::string stop_message;  // empty in the processes that stay silent; made before the handler is installed
 
@@ -35,10 +39,18 @@ constexpr double seconds_between_polls = 0.1;
 
 void add_checkpoint_options(OptionTable& table) {
   table.group("Checkpoints");
-  table.real("checkpoint-interval").unit("s").range(1.0, 1e7).text(
-      "Write a checkpoint this often. SIGUSR1 asks for one at any time; SIGUSR2 writes one and stops with exit code 75.");
-  table.real("wall-limit").unit("s").range(0.0, 1e8).text(
-      "Write a checkpoint and stop with exit code 75 after this time; give a little less than the job's own limit.");
+  table.real("checkpoint-interval")
+      .unit("s")
+      .range(1.0, 1e7)
+      .text(
+          "Write a checkpoint this often. SIGUSR1 asks for one at any time; SIGUSR2 writes one and stops with exit "
+          "code 75.");
+  table.real("wall-limit")
+      .unit("s")
+      .range(0.0, 1e8)
+      .text(
+          "Write a checkpoint and stop with exit code 75 after this time; give a little less than the job's own "
+          "limit.");
   table.text("stop-file").text("Write a checkpoint and stop with exit code 75 when this file appears.");
 }
 
@@ -50,7 +62,9 @@ CheckpointSignals::CheckpointSignals(const Communicator& communicator, const Opt
   install();
 }
 
-CheckpointSignals::CheckpointSignals(const Communicator& communicator) : communicator_(communicator) { install(); }
+CheckpointSignals::CheckpointSignals(const Communicator& communicator) : communicator_(communicator) {
+  install();
+}
 
 void CheckpointSignals::install() {
   std::signal(SIGUSR1, on_write_signal);
@@ -62,7 +76,8 @@ CheckpointRequest CheckpointSignals::poll(std::int64_t step) {
   const auto now = std::chrono::steady_clock::now();
   auto request = CheckpointRequest::none;
   if (write_requested != 0) request = CheckpointRequest::write;
-  if (communicator_.is_root() && checkpoint_interval_s_ && seconds_between(last_checkpoint_, now) >= *checkpoint_interval_s_) {
+  if (communicator_.is_root() && checkpoint_interval_s_ &&
+      seconds_between(last_checkpoint_, now) >= *checkpoint_interval_s_) {
     request = CheckpointRequest::write;
   }
   if (stop_requested != 0) request = CheckpointRequest::write_and_stop;

@@ -47,8 +47,8 @@ class CheckpointSignals {
 };
 
 // For the programs, or phases of one, that have no checkpoints: SIGUSR1 is ignored, and SIGUSR2 ends this process at
-// once with exit code 75, and a message where it `speaks`. Outputs appear whole or not at all, so the same command begins
-// anew and gives the same result. A CheckpointSignals object takes over. Not collective; may come before MPI.
+// once with exit code 75, and a message where it `speaks`. Outputs appear whole or not at all, so the same command
+// begins anew and gives the same result. A CheckpointSignals object takes over. Not collective; may come before MPI.
 void stop_on_signal_without_checkpoint(const std::string& program, bool speaks);
 
 // The error to throw once the checkpoint is written: exit code 75.

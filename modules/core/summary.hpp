@@ -8,7 +8,8 @@
 
 namespace mesoglass {
 
-// Names are the same in every program (snake_case words). A number's entry is {"value": 2.1, "unit": "GPa", "text": "..."}.
+// Names are the same in every program (snake_case words). A number's entry is {"value": 2.1, "unit": "GPa", "text":
+// "..."}.
 class Summary {
  public:
   template <typename T>

@@ -11,7 +11,8 @@ namespace mesoglass {
 void VoxelGrid::validate() const {
   for (const std::int64_t count : {nx, ny, nz}) {
     if (count < 1 || count > (1 << 20)) {
-      throw input_error("a grid of {} x {} x {} voxels is impossible: each count must be from 1 to 1048576", nx, ny, nz);
+      throw input_error("a grid of {} x {} x {} voxels is impossible: each count must be from 1 to 1048576", nx, ny,
+                        nz);
     }
   }
   if (static_cast<double>(nx) * static_cast<double>(ny) * static_cast<double>(nz) >

@@ -33,8 +33,12 @@ std::vector<Row> rows_from(const std::vector<double>& values) {
   return rows;
 }
 
-Shape own_offset(const VoxelState& state) { return {static_cast<std::uint64_t>(state.own.begin)}; }
-Shape own_count(const VoxelState& state) { return {state.count()}; }
+Shape own_offset(const VoxelState& state) {
+  return {static_cast<std::uint64_t>(state.own.begin)};
+}
+Shape own_count(const VoxelState& state) {
+  return {state.count()};
+}
 
 // A tensor array's components one after the other, each a row of voxels.
 void write_components(Hdf5File& file, const std::string& name, const VoxelGrid& grid, const VoxelState& state,
@@ -84,14 +88,18 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
     auto file = Hdf5File::create(communicator, output.temporary_path());
     file.write_format("mesoglass deformation checkpoint", checkpoint_version, 0);
     file.write_text("/identity", identity, "parameters and catalog of the run");
-    const std::vector<std::int64_t> counts = {static_cast<std::int64_t>(progress.draws), progress.segment,
-                                              progress.records, progress.events, progress.avalanches,
+    const std::vector<std::int64_t> counts = {static_cast<std::int64_t>(progress.draws),
+                                              progress.segment,
+                                              progress.records,
+                                              progress.events,
+                                              progress.avalanches,
                                               progress.snapshots};
     std::vector<double> reals = {progress.time_in_segment_s, progress.time_s, progress.external_work_ev,
                                  progress.dissipated_work_ev};
     reals.insert(reals.end(), progress.mean_plastic.begin(), progress.mean_plastic.end());
     file.write("/progress/counts", counts, "1", "draws, segment, records, events, avalanches, snapshots");
-    file.write("/progress/reals", reals, "1", "time in segment, time (s), external, dissipated work (eV), mean plastic");
+    file.write("/progress/reals", reals, "1",
+               "time in segment, time (s), external, dissipated work (eV), mean plastic");
     file.write<double>("/history", {progress.history.size(), history_columns}, numbers(progress.history), "1",
                        "history rows");
     file.write<double>("/avalanches", {progress.avalanche_rows.size(), avalanche_columns},
@@ -128,9 +136,10 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   auto file = Hdf5File::open(communicator, path);
   file.check_format("mesoglass deformation checkpoint", checkpoint_version);
   if (file.read_text("/identity") != identity) {
-    throw input_error("checkpoint {} belongs to another run (its parameters, seed or catalog differ from those given): "
-                      "repeat the command that started it, or start anew with --overwrite",
-                      path.string());
+    throw input_error(
+        "checkpoint {} belongs to another run (its parameters, seed or catalog differ from those given): "
+        "repeat the command that started it, or start anew with --overwrite",
+        path.string());
   }
   const auto counts = file.read<std::int64_t>("/progress/counts");
   const auto reals = file.read<double>("/progress/reals");
@@ -163,8 +172,7 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   progress.avalanche_rows = rows_from<AvalancheRow>(avalanches);
 
   file.read_part<std::uint32_t>("/voxels/generation", own_offset(state), own_count(state), state.generation);
-  file.read_part<double>("/voxels/permanent_softening", own_offset(state), own_count(state),
-                         state.permanent_softening);
+  file.read_part<double>("/voxels/permanent_softening", own_offset(state), own_count(state), state.permanent_softening);
   read_components(file, "/voxels/last_strain", state, state.last_strain);
   read_components(file, "/voxels/plastic_strain", state, state.plastic_strain);
   read_components(file, "/voxels/stress_fluctuation", state, state.stress_fluctuation);
@@ -174,8 +182,8 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
     state.live.push_back({live_voxels[entry], live_values[2 * entry], live_values[2 * entry + 1]});
   }
   collectively(communicator, [&] {
-    for (const auto* values : {&state.permanent_softening, &state.last_strain, &state.plastic_strain,
-                               &state.stress_fluctuation}) {
+    for (const auto* values :
+         {&state.permanent_softening, &state.last_strain, &state.plastic_strain, &state.stress_fluctuation}) {
       if (!std::all_of(values->begin(), values->end(), [](double value) { return std::isfinite(value); })) {
         throw input_error("checkpoint {} is damaged (it holds values that are no numbers): start anew with --overwrite",
                           path.string());

@@ -17,12 +17,12 @@ namespace mesoglass::deformation {
 
 // How far a run is: the same on every rank.
 struct RunProgress {
-  std::uint64_t draws = 0;         // random draws so far
-  std::int64_t segment = 0;        // of the loading program
+  std::uint64_t draws = 0;   // random draws so far
+  std::int64_t segment = 0;  // of the loading program
   double time_in_segment_s = 0.0;
-  std::int64_t records = 0;        // history rows of this segment that are done
+  std::int64_t records = 0;  // history rows of this segment that are done
   double time_s = 0.0;
-  StrainComponents mean_plastic{}; // mean over the voxels, basis components
+  StrainComponents mean_plastic{};  // mean over the voxels, basis components
   double external_work_ev = 0.0;
   double dissipated_work_ev = 0.0;
   std::int64_t events = 0;

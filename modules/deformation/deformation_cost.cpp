@@ -28,8 +28,9 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
   constants.energy_guard = parameters.kinetics.energy_guard;
 
   DeformationCost cost;
-  // DirectEngine's arrays: a block of modes; last strain, plastic strain, stress, evaluated stress; reach, rate, lowest,
-  // bound, softening and block address; generation and list of voxels; padded count; freshness; type and domain.
+  // DirectEngine's arrays: a block of modes; last strain, plastic strain, stress, evaluated stress; reach, rate,
+  // lowest, bound, softening and block address; generation and list of voxels; padded count; freshness; type and
+  // domain.
   cost.memory_per_voxel_bytes = 8.0 * static_cast<double>(block_size(constants, padded_modes(modes))) +
                                 8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
   const double table = 8.0 * components * (components + 1) / 2.0 * voxels / (planar ? 2.0 : 4.0);
@@ -43,8 +44,8 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
   const double events = 2.0 * plastic * voxels / glass.types.front().gamma0;
   const auto& observables = parameters.observables;
   const double rows = parameters.loading.final_strain / observables.record_strain + observables.hold_records;
-  const double snapshots = static_cast<double>(observables.snapshot_strains.size()) +
-                           (observables.snapshot_at_end ? 1.0 : 0.0);
+  const double snapshots =
+      static_cast<double>(observables.snapshot_strains.size()) + (observables.snapshot_at_end ? 1.0 : 0.0);
   constexpr double event_bytes = 96.0;
   constexpr double row_bytes = 23.0 * 8.0;
   constexpr double snapshot_voxel_bytes = 4.0 * (6 + 1 + 6 + 1 + 1) + 2.0;

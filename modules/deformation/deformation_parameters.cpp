@@ -13,13 +13,11 @@ namespace mesoglass::deformation {
 namespace {
 
 const std::map<std::string, LoadingKind> loading_names = {
-    {"tension", LoadingKind::tension}, {"compression", LoadingKind::compression},
-    {"shear", LoadingKind::simple_shear}, {"creep", LoadingKind::creep},
-    {"relaxation", LoadingKind::relaxation}, {"cyclic", LoadingKind::cyclic}};
-const std::map<std::string, DirectionalSoftening> directional_names = {
-    {"squared", DirectionalSoftening::squared},
-    {"linear", DirectionalSoftening::linear},
-    {"isotropic", DirectionalSoftening::isotropic}};
+    {"tension", LoadingKind::tension}, {"compression", LoadingKind::compression}, {"shear", LoadingKind::simple_shear},
+    {"creep", LoadingKind::creep},     {"relaxation", LoadingKind::relaxation},   {"cyclic", LoadingKind::cyclic}};
+const std::map<std::string, DirectionalSoftening> directional_names = {{"squared", DirectionalSoftening::squared},
+                                                                       {"linear", DirectionalSoftening::linear},
+                                                                       {"isotropic", DirectionalSoftening::isotropic}};
 const std::map<std::string, FreeVolumeCriterion> criterion_names = {
     {"generation", FreeVolumeCriterion::generation},
     {"softening", FreeVolumeCriterion::softening},
@@ -57,9 +55,10 @@ std::vector<double> strain_list(const Options& options, const std::string& name)
       used = 0;
     }
     if (used != text.size() || !(value >= 0.0 && value <= 10.0)) {
-      throw input_error("--{} {} is impossible (a strain from 0 to 10 is wanted): give the strain, and the option once "
-                        "for each snapshot",
-                        name, text);
+      throw input_error(
+          "--{} {} is impossible (a strain from 0 to 10 is wanted): give the strain, and the option once "
+          "for each snapshot",
+          name, text);
     }
     result.push_back(value);
   }
@@ -73,71 +72,111 @@ std::vector<double> strain_list(const Options& options, const std::string& name)
 void add_deformation_options(OptionTable& table) {
   table.group("Random numbers");
   table.integer("seed", 1).range(0, 9.0e15).text(
-      "Seed of barriers, shear modes and waiting times. The same seed, catalog and parameters give the same run bit for "
+      "Seed of barriers, shear modes and waiting times. The same seed, catalog and parameters give the same run bit "
+      "for "
       "bit on any number of ranks.");
 
   table.group("Loading");
-  table.text("loading", "tension").choices(names_of(loading_names)).text(
-      "tension, compression: the mean strain xx follows the strain rate, the other mean stresses are zero. shear: the "
-      "mean shear 2 e_xy follows it, the other mean strains are zero. creep: --creep-stress is held. relaxation: "
-      "tension to --final-strain, which is then held for --hold-time. cyclic: --cycles times to plus and minus "
-      "--final-strain.");
-  table.real("strain-rate", 1e-4).unit("1/s").range(1e-12, 1e9).text("Engineering strain rate of the driven component.");
-  table.real("final-strain", 0.06).range(1e-6, 1.0).text(
-      "Strain at which the run ends (tension, compression, shear, creep), is held (relaxation) or turns (cyclic).");
+  table.text("loading", "tension")
+      .choices(names_of(loading_names))
+      .text(
+          "tension, compression: the mean strain xx follows the strain rate, the other mean stresses are zero. shear: "
+          "the "
+          "mean shear 2 e_xy follows it, the other mean strains are zero. creep: --creep-stress is held. relaxation: "
+          "tension to --final-strain, which is then held for --hold-time. cyclic: --cycles times to plus and minus "
+          "--final-strain.");
+  table.real("strain-rate", 1e-4)
+      .unit("1/s")
+      .range(1e-12, 1e9)
+      .text("Engineering strain rate of the driven component.");
+  table.real("final-strain", 0.06)
+      .range(1e-6, 1.0)
+      .text(
+          "Strain at which the run ends (tension, compression, shear, creep), is held (relaxation) or turns (cyclic).");
   table.real("creep-stress", 1.0).unit("GPa").range(-100.0, 100.0).text("Mean stress xx held in creep.");
   table.real("hold-time", 1000.0).unit("s").range(1e-12, 1e15).text("Duration of a hold in creep and relaxation.");
   table.integer("cycles", 1).range(1, 100000).text("Number of cycles of cyclic loading.");
-  table.real("loading-step", 1e-4).range(1e-9, 0.1).text(
-      "Largest strain step within which rates are taken as constant; shortened where --rate-change asks for it.");
-  table.real("rate-change", 0.5).range(0.001, 10.0).text(
-      "A loading step changes the rate of no mode by more than the factor 1 + this (elastic bound with three times the "
-      "characteristic strain).");
-  table.text("plane", "plane-strain").choices({"plane-strain", "plane-stress", "legacy-2d"}).text(
-      "Third direction of a two-dimensional catalog: plane strain, plane stress, or the isotropic two-dimensional body "
-      "(mu = E / (2 + 4 nu)) of earlier two-dimensional studies. No effect in three dimensions.");
+  table.real("loading-step", 1e-4)
+      .range(1e-9, 0.1)
+      .text("Largest strain step within which rates are taken as constant; shortened where --rate-change asks for it.");
+  table.real("rate-change", 0.5)
+      .range(0.001, 10.0)
+      .text(
+          "A loading step changes the rate of no mode by more than the factor 1 + this (elastic bound with three times "
+          "the "
+          "characteristic strain).");
+  table.text("plane", "plane-strain")
+      .choices({"plane-strain", "plane-stress", "legacy-2d"})
+      .text(
+          "Third direction of a two-dimensional catalog: plane strain, plane stress, or the isotropic two-dimensional "
+          "body "
+          "(mu = E / (2 + 4 nu)) of earlier two-dimensional studies. No effect in three dimensions.");
 
   table.group("Kinetics");
   table.real("temperature", 300.0).unit("K").range(1.0, 5000.0).text("Temperature.");
   table.real("attempt-rate", 1e13).unit("1/s").range(1.0, 1e20).text("Attempt rate nu0 of a mode.");
-  table.text("rate-volume").choices({"no", "yes"}).text(
-      "Multiply the attempt rate by the voxel's volume in nm^3. Without it: yes in 3-D, no in 2-D.");
-  table.text("directional-softening", "squared").choices(names_of(directional_names)).text(
-      "Share of a mode in its voxel's softening by the angle to the voxel's last strain: ((1 + cos)/2)^2, (1 + cos)/2, "
-      "or 1.");
-  table.real("permanent-softening", 10.0).range(0.0, 1e4).text(
-      "k_p: a transformation of strain e adds k_p e:e to the exponent of permanent softening. Without it: 10 in 3-D, 13 "
-      "in 2-D.");
-  table.real("temporary-softening", 30.0).range(0.0, 1e4).text(
-      "k_t: the same for softening that decays after the transformation. Without it: 30 in 3-D, 39 in 2-D.");
-  table.real("softening-cap", 0.223).range(0.0, 20.0).text(
-      "Largest exponent g_cap of permanent softening. Without it: 0.223 in 3-D, -ln 0.6 in 2-D.");
-  table.real("recovery-barrier", 0.37).unit("eV").range(0.0, 10.0).text(
-      "Temporary softening decays with the time 1 / (attempt rate * exp(-this / kT)): 1.6e-7 s at 300 K.");
-  table.flag("energy-guard").text(
-      "No transformation may have a barrier below the elastic energy that it costs: Q = max(Q, dE). Raises the "
-      "strength; stops energy pumping with parameter sets that the start-up check warns about.");
+  table.text("rate-volume")
+      .choices({"no", "yes"})
+      .text("Multiply the attempt rate by the voxel's volume in nm^3. Without it: yes in 3-D, no in 2-D.");
+  table.text("directional-softening", "squared")
+      .choices(names_of(directional_names))
+      .text(
+          "Share of a mode in its voxel's softening by the angle to the voxel's last strain: ((1 + cos)/2)^2, (1 + "
+          "cos)/2, "
+          "or 1.");
+  table.real("permanent-softening", 10.0)
+      .range(0.0, 1e4)
+      .text(
+          "k_p: a transformation of strain e adds k_p e:e to the exponent of permanent softening. Without it: 10 in "
+          "3-D, 13 "
+          "in 2-D.");
+  table.real("temporary-softening", 30.0)
+      .range(0.0, 1e4)
+      .text("k_t: the same for softening that decays after the transformation. Without it: 30 in 3-D, 39 in 2-D.");
+  table.real("softening-cap", 0.223)
+      .range(0.0, 20.0)
+      .text("Largest exponent g_cap of permanent softening. Without it: 0.223 in 3-D, -ln 0.6 in 2-D.");
+  table.real("recovery-barrier", 0.37)
+      .unit("eV")
+      .range(0.0, 10.0)
+      .text("Temporary softening decays with the time 1 / (attempt rate * exp(-this / kT)): 1.6e-7 s at 300 K.");
+  table.flag("energy-guard")
+      .text(
+          "No transformation may have a barrier below the elastic energy that it costs: Q = max(Q, dE). Raises the "
+          "strength; stops energy pumping with parameter sets that the start-up check warns about.");
   table.flag("allow-pumping").text("Run even where the start-up check expects endless avalanches.");
-  table.text("engine", "direct").choices(names_of(engine_names)).text(
-      "How the process is sampled. direct: every rate is computed after every event.");
-  table.integer("largest-sweeps", 2000).range(1, 1e9).text(
-      "An avalanche that has not ended after so many sweeps ends the run with an error that says why.");
-  table.real("largest-turnover", 100.0).range(0.01, 1e9).text(
-      "A run in which more transformations than this a voxel happen between two history rows has run away on its own "
-      "elastic energy and ends with an error that says so.");
+  table.text("engine", "direct")
+      .choices(names_of(engine_names))
+      .text("How the process is sampled. direct: every rate is computed after every event.");
+  table.integer("largest-sweeps", 2000)
+      .range(1, 1e9)
+      .text("An avalanche that has not ended after so many sweeps ends the run with an error that says why.");
+  table.real("largest-turnover", 100.0)
+      .range(0.01, 1e9)
+      .text(
+          "A run in which more transformations than this a voxel happen between two history rows has run away on its "
+          "own "
+          "elastic energy and ends with an error that says so.");
 
   table.group("Observables");
   table.real("record-strain", 2e-4).range(1e-8, 0.1).text("Distance of history rows in strain.");
   table.integer("hold-records", 200).range(1, 1000000).text("History rows in a hold (creep, relaxation).");
-  table.list("snapshot-strain").text(
-      "Keep all fields when the strain first reaches this; may be repeated. The end of the run is always kept.");
-  table.text("paraview", "yes").choices({"no", "yes"}).text("Leave each snapshot as NAME.NNN.vtkhdf for ParaView, too.");
-  table.text("free-volume", "generation").choices(names_of(criterion_names)).text(
-      "Voxels that carry excess free volume: transformed at least --free-volume-threshold times, permanent softening at "
-      "least that fraction of the cap, von Mises plastic strain at least that, or plastic volume strain at least that.");
+  table.list("snapshot-strain")
+      .text("Keep all fields when the strain first reaches this; may be repeated. The end of the run is always kept.");
+  table.text("paraview", "yes")
+      .choices({"no", "yes"})
+      .text("Leave each snapshot as NAME.NNN.vtkhdf for ParaView, too.");
+  table.text("free-volume", "generation")
+      .choices(names_of(criterion_names))
+      .text(
+          "Voxels that carry excess free volume: transformed at least --free-volume-threshold times, permanent "
+          "softening at "
+          "least that fraction of the cap, von Mises plastic strain at least that, or plastic volume strain at least "
+          "that.");
   table.real("free-volume-threshold", 1.0).range(1e-9, 1e6).text("See --free-volume.");
-  table.real("stop-stress-drop", 0.0).range(0.0, 1.0).text(
-      "End the run when the stress has fallen by this fraction of its peak; 0 = never.");
+  table.real("stop-stress-drop", 0.0)
+      .range(0.0, 1.0)
+      .text("End the run when the stress has fallen by this fraction of its peak; 0 = never.");
   table.flag("stop-at-percolation").text("End the run when the largest connected free volume percolates.");
 }
 
@@ -208,9 +247,10 @@ void validate(const DeformationParameters& parameters, int dimensions) {
   positive(observables.record_strain, "record strain");
   positive(observables.criterion_threshold, "free volume threshold");
   if (observables.record_strain > loading.final_strain) {
-    throw input_error("--record-strain {} is larger than --final-strain {} (the history would have no rows): record "
-                      "more often",
-                      observables.record_strain, loading.final_strain);
+    throw input_error(
+        "--record-strain {} is larger than --final-strain {} (the history would have no rows): record "
+        "more often",
+        observables.record_strain, loading.final_strain);
   }
   if (loading.final_strain / observables.record_strain > 1e7) {
     throw input_error("--record-strain {} asks for {:.3g} history rows: record less often", observables.record_strain,
@@ -224,9 +264,10 @@ void validate(const DeformationParameters& parameters, int dimensions) {
                       elasticity::body_name(loading.body), dimensions);
   }
   if (observables.criterion == FreeVolumeCriterion::softening && observables.criterion_threshold > 1.0) {
-    throw input_error("--free-volume-threshold {} with --free-volume softening (a fraction of the cap never exceeds 1): "
-                      "give 0 to 1",
-                      observables.criterion_threshold);
+    throw input_error(
+        "--free-volume-threshold {} with --free-volume softening (a fraction of the cap never exceeds 1): "
+        "give 0 to 1",
+        observables.criterion_threshold);
   }
   for (const double strain : observables.snapshot_strains) {
     if (strain > loading.final_strain) {
@@ -243,7 +284,8 @@ std::string fingerprint(const DeformationParameters& parameters) {
   return fmt::format(
       "seed={} engine={} T={:a} nu0={:a} volume={} directional={} kp={:a} kt={:a} cap={:a} recovery={:a} guard={} "
       "loading={} rate={:a} final={:a} stress={:a} hold={:a} cycles={} step={:a} change={:a} plane={} record={:a} "
-      "hold_records={} snapshots=[{:a}] end_snapshot={} paraview={} criterion={} threshold={:a} drop={:a} percolation={} "
+      "hold_records={} snapshots=[{:a}] end_snapshot={} paraview={} criterion={} threshold={:a} drop={:a} "
+      "percolation={} "
       "sweeps={} turnover={:a}",
       parameters.seed, static_cast<int>(parameters.engine), k.temperature_k, k.attempt_rate_per_s, k.rate_volume,
       static_cast<int>(k.directional), k.permanent_softening, k.temporary_softening, k.softening_cap,

@@ -44,12 +44,12 @@ struct KineticParameters {
   double attempt_rate_per_s = 1e13;
   bool rate_volume = false;  // multiplies the attempt rate by the voxel's volume in nm^3
   DirectionalSoftening directional = DirectionalSoftening::squared;
-  double permanent_softening = 10.0;   // k_p: permanent softening a unit of e:e
-  double temporary_softening = 30.0;   // k_t
-  double softening_cap = 0.223;        // g_cap
-  double recovery_barrier_ev = 0.37;   // temporary softening decays with tau = 1 / (nu0 exp(-this / kT))
-  bool energy_guard = false;           // Q = max(Q, elastic energy change)
-  bool allow_pumping = false;          // run even where endless avalanches are expected
+  double permanent_softening = 10.0;  // k_p: permanent softening a unit of e:e
+  double temporary_softening = 30.0;  // k_t
+  double softening_cap = 0.223;       // g_cap
+  double recovery_barrier_ev = 0.37;  // temporary softening decays with tau = 1 / (nu0 exp(-this / kT))
+  bool energy_guard = false;          // Q = max(Q, elastic energy change)
+  bool allow_pumping = false;         // run even where endless avalanches are expected
 };
 
 struct LoadingParameters {
@@ -59,20 +59,20 @@ struct LoadingParameters {
   double creep_stress_gpa = 1.0;
   double hold_time_s = 1000.0;  // creep and relaxation
   int cycles = 1;
-  double step_strain = 1e-4;         // largest loading step
-  double largest_rate_change = 0.5;  // a loading step changes no rate by more than this factor minus one
+  double step_strain = 1e-4;                        // largest loading step
+  double largest_rate_change = 0.5;                 // a loading step changes no rate by more than this factor minus one
   elasticity::Body body = elasticity::Body::solid;  // solid in 3-D, one of the others in 2-D
 };
 
 struct ObservableParameters {
-  double record_strain = 2e-4;          // history rows stand this far apart in strain
-  int hold_records = 200;               // history rows in a hold (creep, relaxation)
-  std::vector<double> snapshot_strains; // fields are kept when the strain first reaches these
+  double record_strain = 2e-4;           // history rows stand this far apart in strain
+  int hold_records = 200;                // history rows in a hold (creep, relaxation)
+  std::vector<double> snapshot_strains;  // fields are kept when the strain first reaches these
   bool snapshot_at_end = true;
-  bool paraview = true;                 // keep NAME.NNN.vtkhdf
+  bool paraview = true;  // keep NAME.NNN.vtkhdf
   FreeVolumeCriterion criterion = FreeVolumeCriterion::generation;
   double criterion_threshold = 1.0;
-  double stop_stress_drop = 0.0;   // end when the stress has fallen by this fraction of the peak; 0 = never
+  double stop_stress_drop = 0.0;  // end when the stress has fallen by this fraction of the peak; 0 = never
   bool stop_at_percolation = false;
 };
 

@@ -14,7 +14,8 @@ ProgramInformation deformation_program_information() {
   information.description =
       "Reads a catalog of shear transformation zones (mg-catalog) and deforms the sample by kinetic Monte Carlo and "
       "athermal avalanches, with the elastic interaction of all voxels. Writes the stress-strain history, every "
-      "transformation, avalanches, the connected free volume and snapshots of all fields (deform.h5; snapshots also for "
+      "transformation, avalanches, the connected free volume and snapshots of all fields (deform.h5; snapshots also "
+      "for "
       "ParaView). The result does not depend on the number of ranks. A run that is stopped or killed goes on from its "
       "last checkpoint with --resume, bit for bit.";
   information.examples = {"mg-deform --catalog glass.catalog.h5 --output glass.deform.h5",
@@ -46,8 +47,8 @@ void run_deformation_program(Run& run) {
     glass = catalog::read_catalog(communicator, catalog_path);
     on_root(communicator, [&] { run.provenance().add_input(catalog_path); });
   }
-  const auto parameters = collectively(
-      communicator, [&] { return deformation_parameters(options, glass.grid.dimensions()); });
+  const auto parameters =
+      collectively(communicator, [&] { return deformation_parameters(options, glass.grid.dimensions()); });
 
   const auto cost = estimate_cost(parameters, glass, communicator.size());
   run.plan("{}: {} x {} x {} voxels of {:g} x {:g} x {:g} nm, glass {}", catalog_path.string(), glass.grid.nx,
@@ -58,9 +59,10 @@ void run_deformation_program(Run& run) {
   run.plan("output {}: about {}; about {:.2g} ms an event", output.string(), bytes_text(cost.output_bytes),
            1e3 * cost.seconds_per_event);
   const EnergyPumping pumping = judge_energy_pumping(parameters, glass);
-  run.plan("energy pumping: chi = {:.2f} ({:.3g} eV stored by a transformation, softened barrier {:.3g} eV; safe below "
-           "{})",
-           pumping.chi, pumping.self_energy_ev, pumping.softened_barrier_ev, doubtful_chi);
+  run.plan(
+      "energy pumping: chi = {:.2f} ({:.3g} eV stored by a transformation, softened barrier {:.3g} eV; safe below "
+      "{})",
+      pumping.chi, pumping.self_energy_ev, pumping.softened_barrier_ev, doubtful_chi);
   if (run.dry_run()) {
     for (const auto& warning : collectively(communicator, [&] { return check_parameters(parameters, glass); })) {
       run.plan("warning: {}", warning);

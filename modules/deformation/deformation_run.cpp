@@ -23,7 +23,8 @@ namespace mesoglass::deformation {
 
 namespace {
 
-// The largest norm that a mode is taken to have when the loading step is bounded: three times the characteristic strain.
+// The largest norm that a mode is taken to have when the loading step is bounded: three times the characteristic
+// strain.
 double rate_sensitivity_per_gpa(const DeformationParameters& parameters, const catalog::Catalog& glass) {
   double largest = 0.0;
   for (const auto& type : glass.types) largest = std::max(largest, 3.0 * type.amplitude * type.gamma0);
@@ -83,11 +84,12 @@ class Runner {
   void start() {
     const bool checkpoint_there = file_exists(communicator_, checkpoint_path_);
     if (checkpoint_there && !files_.resume && files_.if_exists == IfExists::refuse) {
-      throw Error(ExitCode::bad_input,
-                  fmt::format("{} is the checkpoint of an unfinished run: give --resume to continue it, or --overwrite to "
-                              "start anew",
-                              checkpoint_path_.string()),
-                  true);
+      throw Error(
+          ExitCode::bad_input,
+          fmt::format("{} is the checkpoint of an unfinished run: give --resume to continue it, or --overwrite to "
+                      "start anew",
+                      checkpoint_path_.string()),
+          true);
     }
     output_.emplace(communicator_, files_.output, files_.if_exists);
     if (checkpoint_there && files_.resume) {
@@ -199,9 +201,9 @@ class Runner {
   }
 
   void update_means() {
-    means_ = elasticity::homogeneous_means(moduli_, segment().conditions(progress_.time_in_segment_s),
-                                           basis_.to_tensor(std::span(progress_.mean_plastic)
-                                                                .first(static_cast<std::size_t>(basis_.count()))));
+    means_ = elasticity::homogeneous_means(
+        moduli_, segment().conditions(progress_.time_in_segment_s),
+        basis_.to_tensor(std::span(progress_.mean_plastic).first(static_cast<std::size_t>(basis_.count()))));
     StrainComponents components{};
     basis_.from_tensor(means_.stress, std::span(components).first(static_cast<std::size_t>(basis_.count())));
     engine_->set_mean_stress(std::span(components).first(static_cast<std::size_t>(basis_.count())));
@@ -238,7 +240,8 @@ class Runner {
       record.mode = flip.mode;
       record.generation = flip.generation;
       record.barrier_ev = flip.barrier_ev;
-      record.strain_increment = basis_.to_tensor(std::span(flip.strain).first(static_cast<std::size_t>(basis_.count())));
+      record.strain_increment =
+          basis_.to_tensor(std::span(flip.strain).first(static_cast<std::size_t>(basis_.count())));
       record.avalanche = avalanche;
       spool_->append(record);
     }
@@ -261,16 +264,17 @@ class Runner {
   }
 
   [[nodiscard]] Error run_away(const std::string& what, const char* option) const {
-    return {ExitCode::failure,
-            fmt::format("the sample has run away: {} (chi = {:.2f}; transformations feed on elastic energy that nobody put "
-                        "in): use --energy-guard or a lower temperature, or raise {}",
-                        what, judge_energy_pumping(parameters_, glass_).chi, option),
-            true};
+    return {
+        ExitCode::failure,
+        fmt::format("the sample has run away: {} (chi = {:.2f}; transformations feed on elastic energy that nobody put "
+                    "in): use --energy-guard or a lower temperature, or raise {}",
+                    what, judge_energy_pumping(parameters_, glass_).chi, option),
+        true};
   }
 
   void check_turnover() const {
-    const double since_row = static_cast<double>(progress_.events) -
-                             (progress_.history.empty() ? 0.0 : progress_.history.back().events);
+    const double since_row =
+        static_cast<double>(progress_.events) - (progress_.history.empty() ? 0.0 : progress_.history.back().events);
     if (since_row > parameters_.largest_turnover * static_cast<double>(glass_.grid.voxel_count())) {
       throw run_away(fmt::format("{:.0f} transformations of {} voxels since the last history row, at strain {:.5f}",
                                  since_row, glass_.grid.voxel_count(), program_.strain(means_)),
@@ -286,9 +290,10 @@ class Runner {
       row.size += static_cast<double>(unstable.size());
       row.sweeps += 1.0;
       if (row.sweeps > static_cast<double>(parameters_.largest_sweeps)) {
-        throw run_away(fmt::format("an avalanche at strain {:.5f} has not ended after {} sweeps and {:.0f} transformations",
-                                   row.strain, parameters_.largest_sweeps, row.size),
-                       "--largest-sweeps");
+        throw run_away(
+            fmt::format("an avalanche at strain {:.5f} has not ended after {} sweeps and {:.0f} transformations",
+                        row.strain, parameters_.largest_sweeps, row.size),
+            "--largest-sweeps");
       }
       transform(unstable, progress_.avalanches);
     }

@@ -45,13 +45,13 @@ struct DeformationOutcome {
   double dissipated_work_ev = 0.0;
   double final_strain = 0.0;
   double final_time_s = 0.0;
-  std::int64_t events = 0;      // transformations, thermal and athermal
+  std::int64_t events = 0;  // transformations, thermal and athermal
   std::int64_t avalanches = 0;
   std::int64_t history_rows = 0;
   bool percolates_x = false;
   bool percolates_y = false;
   bool percolates_z = false;
-  std::string end;              // "strain", "time", "stress drop", "percolation"
+  std::string end;  // "strain", "time", "stress drop", "percolation"
 };
 
 // Runs to the end and writes files.output whole. The same history and event log, bit for bit, on any number of ranks,

@@ -73,8 +73,8 @@ DirectEngine::DirectEngine(const Communicator& communicator, const DeformationPa
 }
 
 RateBatch DirectEngine::batch() const noexcept {
-  return {blocks_.data(),        block_begin_.data(), padded_.data(), state_.stress_fluctuation.data(), state_.count(),
-          mean_stress_.data()};
+  return {blocks_.data(), block_begin_.data(), padded_.data(), state_.stress_fluctuation.data(),
+          state_.count(), mean_stress_.data()};
 }
 
 DirectEngine::LiveModes DirectEngine::fill_block(std::size_t voxel) {
@@ -332,8 +332,7 @@ ThermalStep DirectEngine::next_event(double horizon_s, RandomDraws& draws) {
     candidate = communicator_.broadcast(candidate, owner);
     age_live(waiting_time);
     elapsed += waiting_time;
-    if (candidate.true_rate == candidate.bound_rate ||
-        choice.uniform() * candidate.bound_rate < candidate.true_rate) {
+    if (candidate.true_rate == candidate.bound_rate || choice.uniform() * candidate.bound_rate < candidate.true_rate) {
       return {elapsed, candidate.event};
     }
   }
@@ -410,8 +409,7 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
       state_.last_strain[state_.at(c, voxel)] = strain;
       square += strain * strain;
     }
-    state_.permanent_softening[voxel] =
-        permanent_softening_after(kinetics_, state_.permanent_softening[voxel], square);
+    state_.permanent_softening[voxel] = permanent_softening_after(kinetics_, state_.permanent_softening[voxel], square);
     ++state_.generation[voxel];
     LiveModes modes = fill_block(voxel);
     const auto old = std::find_if(state_.live.begin(), state_.live.end(),
@@ -464,9 +462,7 @@ void DirectEngine::restore(VoxelState state) {
 }
 
 double DirectEngine::memory_bytes() const {
-  const auto bytes = [](const auto& values) {
-    return static_cast<double>(values.capacity() * sizeof(values[0]));
-  };
+  const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
   return bytes(block_begin_) + bytes(padded_) + bytes(blocks_) + bytes(reach_) + bytes(rate_) + bytes(lowest_) +
          bytes(evaluated_stress_) + bytes(bound_) + bytes(fresh_) + bytes(to_evaluate_) + bytes(state_.generation) +
          bytes(state_.permanent_softening) + bytes(state_.last_strain) + bytes(state_.plastic_strain) +
@@ -479,10 +475,10 @@ std::unique_ptr<Engine> make_engine(const Communicator& communicator, const Defo
   const catalog::ShearZoneType& matrix = glass.types.front();
   for (const auto& type : glass.types) {
     if (type.young_modulus_gpa != matrix.young_modulus_gpa || type.poisson_ratio != matrix.poisson_ratio) {
-      throw input_error("type {} has E = {} GPa, nu = {} and the matrix {} GPa, {} (the deformation engine takes a "
-                        "sample with uniform elastic constants): give all types the same in the catalog",
-                        type.name, type.young_modulus_gpa, type.poisson_ratio, matrix.young_modulus_gpa,
-                        matrix.poisson_ratio);
+      throw input_error(
+          "type {} has E = {} GPa, nu = {} and the matrix {} GPa, {} (the deformation engine takes a "
+          "sample with uniform elastic constants): give all types the same in the catalog",
+          type.name, type.young_modulus_gpa, type.poisson_ratio, matrix.young_modulus_gpa, matrix.poisson_ratio);
     }
   }
   return std::make_unique<DirectEngine>(communicator, parameters, glass);

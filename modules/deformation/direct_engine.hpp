@@ -26,7 +26,8 @@ namespace mesoglass::deformation {
 class DirectEngine final : public Engine {
  public:
   // Not collective. Throws InputError where the catalog and the parameters cannot go together.
-  DirectEngine(const Communicator& communicator, const DeformationParameters& parameters, const catalog::Catalog& glass);
+  DirectEngine(const Communicator& communicator, const DeformationParameters& parameters,
+               const catalog::Catalog& glass);
 
   void set_mean_stress(std::span<const double> components) override;
   [[nodiscard]] ThermalStep next_event(double horizon_s, RandomDraws& draws) override;

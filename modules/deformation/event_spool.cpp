@@ -19,9 +19,10 @@ EventSpool::EventSpool(const Communicator& communicator, std::filesystem::path p
       std::error_code error;
       const auto present = std::filesystem::file_size(path_, error);
       if (error || present < bytes) {
-        throw input_error("the event log {} does not hold the {} events that the checkpoint counts: start the run anew "
-                          "without --resume",
-                          path_.string(), kept);
+        throw input_error(
+            "the event log {} does not hold the {} events that the checkpoint counts: start the run anew "
+            "without --resume",
+            path_.string(), kept);
       }
       std::filesystem::resize_file(path_, bytes, error);
       if (error) throw input_error("the event log {} cannot be cut ({})", path_.string(), error.message());

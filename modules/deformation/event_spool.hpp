@@ -28,8 +28,8 @@ static_assert(sizeof(EventRecord) == 96, "records are written as they are");
 
 class EventSpool {
  public:
-  // Starts an empty spool, or goes on behind the first `kept` records of the one that is there (what follows them is cut
-  // off). Throws InputError where the file cannot be written or has fewer records. Collective; rank 0 has the file.
+  // Starts an empty spool, or goes on behind the first `kept` records of the one that is there (what follows them is
+  // cut off). Throws InputError where the file cannot be written or has fewer records. Collective; rank 0 has the file.
   EventSpool(const Communicator& communicator, std::filesystem::path path, std::int64_t kept);
 
   // Rank 0's records count. Not collective; write errors surface in flush().

@@ -87,9 +87,8 @@ HistoryFindings findings_of(const std::vector<HistoryRow>& rows) {
   HistoryFindings findings{nan, nan, nan, nan};
   if (rows.empty()) return findings;
   const auto stress = [](const HistoryRow& row) { return std::fabs(row.axial_stress_gpa); };
-  const auto peak = std::max_element(rows.begin(), rows.end(), [&](const HistoryRow& a, const HistoryRow& b) {
-    return stress(a) < stress(b);
-  });
+  const auto peak = std::max_element(rows.begin(), rows.end(),
+                                     [&](const HistoryRow& a, const HistoryRow& b) { return stress(a) < stress(b); });
   findings.peak_stress_gpa = stress(*peak);
   findings.peak_strain = std::fabs(peak->strain);
 

@@ -34,7 +34,7 @@ static_assert(sizeof(HistoryRow) == 23 * sizeof(double), "a row is written and r
 
 struct AvalancheRow {
   double strain = 0.0;
-  double size = 0.0;    // transformations
+  double size = 0.0;  // transformations
   double sweeps = 0.0;
 };
 
@@ -47,8 +47,8 @@ struct HistoryFindings {
   double peak_stress_gpa = 0.0;     // largest |axial stress|
   double peak_strain = 0.0;         // |strain| there
   double flow_stress_gpa = 0.0;     // mean |axial stress| of the last fifth of the strain, if the peak lies before it
-  double percolation_strain = 0.0;  // |true strain| in the middle of the interval where the largest connected free volume
-                                    // grows most steeply
+  double percolation_strain = 0.0;  // |true strain| in the middle of the interval where the largest connected free
+                                    // volume grows most steeply
 };
 [[nodiscard]] HistoryFindings findings_of(const std::vector<HistoryRow>& rows);
 

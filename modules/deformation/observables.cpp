@@ -30,15 +30,13 @@ std::vector<std::uint8_t> free_volume_voxels(const VoxelState& state, int dimens
         yes = state.generation[voxel] >= threshold;
         break;
       case FreeVolumeCriterion::softening:
-        yes = state.permanent_softening[voxel] > 0.0 &&
-              state.permanent_softening[voxel] >= threshold * softening_cap;
+        yes = state.permanent_softening[voxel] > 0.0 && state.permanent_softening[voxel] >= threshold * softening_cap;
         break;
       case FreeVolumeCriterion::plastic_strain:
         yes = von_mises_strain(state, dimensions, voxel) >= threshold;
         break;
       case FreeVolumeCriterion::dilatation:
-        yes = state.components > deviatoric &&
-              trace * state.plastic_strain[state.at(deviatoric, voxel)] >= threshold;
+        yes = state.components > deviatoric && trace * state.plastic_strain[state.at(deviatoric, voxel)] >= threshold;
         break;
     }
     carries[voxel] = yes ? 1 : 0;

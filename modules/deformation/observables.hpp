@@ -19,8 +19,8 @@ namespace mesoglass::deformation {
                                                            const ObservableParameters& observables,
                                                            double softening_cap);
 
-// (sum w)^2 / (N sum w^2) with w the von Mises plastic strain of the N voxels: 1 where all voxels deform alike, 1/N where
-// one does all; 1 for no strain at all. The same bits on any number of ranks. Collective.
+// (sum w)^2 / (N sum w^2) with w the von Mises plastic strain of the N voxels: 1 where all voxels deform alike, 1/N
+// where one does all; 1 for no strain at all. The same bits on any number of ranks. Collective.
 [[nodiscard]] double participation_ratio(const Communicator& communicator, const VoxelGrid& grid,
                                          const VoxelState& state);
 

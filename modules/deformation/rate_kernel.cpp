@@ -22,7 +22,9 @@ using GroupBits [[gnu::vector_size(32)]] = std::int64_t;
 
 // Vectors stay in registers: helpers work through references, because passing them by value would depend on the
 // instruction set.
-[[gnu::always_inline]] inline void load(const double* from, Group& to) noexcept { std::memcpy(&to, from, sizeof to); }
+[[gnu::always_inline]] inline void load(const double* from, Group& to) noexcept {
+  std::memcpy(&to, from, sizeof to);
+}
 
 // exp(x), written out because the C library's may not give the same bits from one processor to the next. Cody and
 // Waite's reduction x = n ln 2 + r with |r| <= ln 2 / 2, then the Taylor polynomial of degree 13 (remainder 4e-18).
@@ -117,21 +119,21 @@ template <int Components>
   }
 }
 
-#define MESOGLASS_RATE_FUNCTIONS(COMPONENTS)                                                                          \
-  MESOGLASS_VECTOR_CLONES void evaluate_##COMPONENTS(const RateConstants& constants, const RateBatch& batch,          \
-                                                     std::span<const std::uint32_t> voxels, double* rate,             \
-                                                     double* lowest, double* evaluated_stress) {                      \
-    evaluate<COMPONENTS, false>(constants, batch, voxels, rate, lowest, evaluated_stress);                            \
-  }                                                                                                                   \
-  MESOGLASS_VECTOR_CLONES void evaluate_guarded_##COMPONENTS(const RateConstants& constants, const RateBatch& batch,  \
-                                                             std::span<const std::uint32_t> voxels, double* rate,     \
-                                                             double* lowest, double* evaluated_stress) {              \
-    evaluate<COMPONENTS, true>(constants, batch, voxels, rate, lowest, evaluated_stress);                             \
-  }                                                                                                                   \
-  MESOGLASS_VECTOR_CLONES void bound_##COMPONENTS(const RateConstants& constants, const RateBatch& batch,             \
-                                                  std::size_t count, const double* lowest, const double* reach,       \
-                                                  const double* evaluated_stress, double* result) {                   \
-    bound<COMPONENTS>(constants, batch, count, lowest, reach, evaluated_stress, result);                              \
+#define MESOGLASS_RATE_FUNCTIONS(COMPONENTS)                                                                         \
+  MESOGLASS_VECTOR_CLONES void evaluate_##COMPONENTS(const RateConstants& constants, const RateBatch& batch,         \
+                                                     std::span<const std::uint32_t> voxels, double* rate,            \
+                                                     double* lowest, double* evaluated_stress) {                     \
+    evaluate<COMPONENTS, false>(constants, batch, voxels, rate, lowest, evaluated_stress);                           \
+  }                                                                                                                  \
+  MESOGLASS_VECTOR_CLONES void evaluate_guarded_##COMPONENTS(const RateConstants& constants, const RateBatch& batch, \
+                                                             std::span<const std::uint32_t> voxels, double* rate,    \
+                                                             double* lowest, double* evaluated_stress) {             \
+    evaluate<COMPONENTS, true>(constants, batch, voxels, rate, lowest, evaluated_stress);                            \
+  }                                                                                                                  \
+  MESOGLASS_VECTOR_CLONES void bound_##COMPONENTS(const RateConstants& constants, const RateBatch& batch,            \
+                                                  std::size_t count, const double* lowest, const double* reach,      \
+                                                  const double* evaluated_stress, double* result) {                  \
+    bound<COMPONENTS>(constants, batch, count, lowest, reach, evaluated_stress, result);                             \
   }
 MESOGLASS_RATE_FUNCTIONS(2)
 MESOGLASS_RATE_FUNCTIONS(3)

@@ -15,13 +15,13 @@ inline constexpr double padding_barrier_ev = 1e300;
   return (static_cast<std::size_t>(modes) + mode_group - 1) / mode_group * mode_group;
 }
 
-// Constants of Q_m = softened_m - half_work * s:e_m, with the energy guard Q_m = max(Q_m, self_m - 2 half_work * s:e_m),
-// rate = attempt_rate * exp(-Q_m / kT).
+// Constants of Q_m = softened_m - half_work * s:e_m, with the energy guard Q_m = max(Q_m, self_m - 2 half_work *
+// s:e_m), rate = attempt_rate * exp(-Q_m / kT).
 struct RateConstants {
-  double half_work = 0.0;              // V / 2 in eV a GPa
-  double inverse_kt = 0.0;             // 1 / eV
-  double attempt_rate = 0.0;           // 1 / s
-  int components = 0;                  // 2, 3, 5 or 6
+  double half_work = 0.0;     // V / 2 in eV a GPa
+  double inverse_kt = 0.0;    // 1 / eV
+  double attempt_rate = 0.0;  // 1 / s
+  int components = 0;         // 2, 3, 5 or 6
   bool energy_guard = false;
 };
 
@@ -34,8 +34,8 @@ struct RateConstants {
 // Voxels to evaluate. Stress of local voxel v: stress[c * stride + v] + mean[c] (GPa).
 struct RateBatch {
   const double* blocks = nullptr;
-  const std::size_t* block_begin = nullptr;   // of each local voxel
-  const std::uint16_t* padded = nullptr;      // of each local voxel
+  const std::size_t* block_begin = nullptr;  // of each local voxel
+  const std::uint16_t* padded = nullptr;     // of each local voxel
   const double* stress = nullptr;
   std::size_t stride = 0;
   const double* mean = nullptr;

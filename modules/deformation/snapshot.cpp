@@ -51,7 +51,8 @@ Part part_of(const Communicator& communicator, const VoxelGrid& grid, int compon
   const std::size_t axis = grid.dimensions() == 3 ? 0 : 1;
   part.offset[axis] = n(slabs.begin);
   part.count[axis] = n(slabs.size());
-  part.own_values = static_cast<std::size_t>(slabs.size() * grid.voxels_per_slab()) * static_cast<std::size_t>(components);
+  part.own_values =
+      static_cast<std::size_t>(slabs.size() * grid.voxels_per_slab()) * static_cast<std::size_t>(components);
   return part;
 }
 
@@ -60,7 +61,7 @@ void copy_field(const Communicator& communicator, const Hdf5File& from, const Vo
                 const SnapshotField& field, const std::string& group, Hdf5File& output) {
   const Part part = part_of(communicator, grid, field.components);
   std::vector<T> values(part.own_values);
-  from.read_part<T>(std::string("/VTKHDF/CellData/") + field.name, part.offset, part.count, values);
+  from.read_part<T>(VoxelFieldsFile::dataset_path(field.name), part.offset, part.count, values);
   const std::string name = group + "/" + field.name;
   output.create_dataset<T>(name, part.shape, field.unit, field.description);
   output.write_part<T>(name, part.offset, part.count, values);
@@ -79,10 +80,9 @@ void write_snapshot(const Communicator& communicator, const std::filesystem::pat
                     const std::vector<std::uint8_t>& largest_cfv, const SnapshotMoment& moment) {
   const int dimensions = glass.grid.dimensions();
   const auto& matrix = glass.types.front();
-  const elasticity::TensorBasis deviatoric(state.components == (dimensions == 2 ? 2 : 5)
-                                               ? elasticity::BasisKind::deviatoric
-                                               : elasticity::BasisKind::full,
-                                           dimensions);
+  const elasticity::TensorBasis deviatoric(
+      state.components == (dimensions == 2 ? 2 : 5) ? elasticity::BasisKind::deviatoric : elasticity::BasisKind::full,
+      dimensions);
   const elasticity::TensorBasis components(elasticity::BasisKind::components, dimensions);
   const std::size_t count = state.count();
   const auto rows = static_cast<std::size_t>(components.count());
@@ -93,7 +93,8 @@ void write_snapshot(const Communicator& communicator, const std::filesystem::pat
   std::vector<double> row(static_cast<std::size_t>(state.components));
   std::array<double, elasticity::tensor_components> in_components{};
   for (std::size_t voxel = 0; voxel < count; ++voxel) {
-    for (int c = 0; c < state.components; ++c) row[static_cast<std::size_t>(c)] = state.plastic_strain[state.at(c, voxel)];
+    for (int c = 0; c < state.components; ++c)
+      row[static_cast<std::size_t>(c)] = state.plastic_strain[state.at(c, voxel)];
     const elasticity::Tensor tensor = deviatoric.to_tensor(row);
     for (std::size_t c = 0; c < 6; ++c) plastic[6 * voxel + c] = static_cast<float>(tensor[c]);
     components.from_tensor(tensor, std::span(in_components).first(rows));

@@ -12,9 +12,9 @@ namespace mesoglass::deformation {
 
 // Temporary softening that has not been forgotten yet.
 struct LiveSoftening {
-  std::int64_t voxel = 0;    // of the whole grid
-  double at_event = 0.0;     // k_t e:e of the last transformation
-  double age_s = 0.0;        // time since then, summed up step by step
+  std::int64_t voxel = 0;  // of the whole grid
+  double at_event = 0.0;   // k_t e:e of the last transformation
+  double age_s = 0.0;      // time since then, summed up step by step
 };
 
 // This rank's voxels (grid.voxels_of). Tensors are components in the deviatoric basis of elasticity/tensor_basis.hpp
@@ -22,12 +22,12 @@ struct LiveSoftening {
 struct VoxelState {
   Range own;
   int components = 0;
-  std::vector<std::uint32_t> generation;     // number of transformations
-  std::vector<double> permanent_softening;   // g_perm
-  std::vector<double> last_strain;           // strain of the last transformation
-  std::vector<double> plastic_strain;        // sum of all of them
-  std::vector<double> stress_fluctuation;    // GPa, local minus mean stress
-  std::vector<LiveSoftening> live;           // own voxels only, in the order of their last transformation
+  std::vector<std::uint32_t> generation;    // number of transformations
+  std::vector<double> permanent_softening;  // g_perm
+  std::vector<double> last_strain;          // strain of the last transformation
+  std::vector<double> plastic_strain;       // sum of all of them
+  std::vector<double> stress_fluctuation;   // GPa, local minus mean stress
+  std::vector<LiveSoftening> live;          // own voxels only, in the order of their last transformation
 
   VoxelState(Range own_voxels, int component_count) : own(own_voxels), components(component_count) {
     const auto count = static_cast<std::size_t>(own.size());
@@ -51,9 +51,9 @@ using StrainComponents = std::array<double, most_strain_components>;  // unused 
 
 // One transformation of a voxel by one of its modes.
 struct Transformation {
-  std::int64_t voxel = 0;         // of the whole grid
+  std::int64_t voxel = 0;  // of the whole grid
   std::int32_t mode = 0;
-  std::uint32_t generation = 0;   // before the transformation
+  std::uint32_t generation = 0;  // before the transformation
   double barrier_ev = 0.0;
   StrainComponents strain{};
 };

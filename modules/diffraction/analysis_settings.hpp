@@ -18,12 +18,12 @@ enum class CentreSource {
 struct AnalysisSettings {
   // Geometry.
   CentreSource centre_source = CentreSource::plane;
-  std::optional<Point> centre;            // for every pattern, instead of measuring it
-  std::optional<Ellipse> ellipse;         // instead of measuring it
+  std::optional<Point> centre;     // for every pattern, instead of measuring it
+  std::optional<Ellipse> ellipse;  // instead of measuring it
   bool fit_ring = true;
-  std::optional<double> ring_radius_px;   // where to look for the ring
-  std::optional<double> disc_radius_px;   // aperture of the unscattered disc
-  std::string mask;                       // source of a pixel mask, empty = none
+  std::optional<double> ring_radius_px;  // where to look for the ring
+  std::optional<double> disc_radius_px;  // aperture of the unscattered disc
+  std::string mask;                      // source of a pixel mask, empty = none
   bool find_bad_pixels = true;
 
   // Polar coordinates; k in nm^-1, or pixels without calibration.
@@ -33,7 +33,7 @@ struct AnalysisSettings {
 
   // Thickness.
   double transmittance_min = 0.6;
-  bool transmittance_min_given = false;  // by the user: then it is never set aside
+  bool transmittance_min_given = false;    // by the user: then it is never set aside
   std::optional<double> vacuum_intensity;  // disc without specimen, detector units
   std::optional<double> mean_free_path_nm;
   std::optional<double> thickness_low_nm, thickness_high_nm;

@@ -30,65 +30,132 @@ Point parse_point(const std::string& typed, const std::string& option) {
     }
     return point;
   } catch (const std::logic_error&) {
-    throw input_error("{} {} is not a place on the detector: write X,Y in pixels, for example 63.5,64.2", option, typed);
+    throw input_error("{} {} is not a place on the detector: write X,Y in pixels, for example 63.5,64.2", option,
+                      typed);
   }
 }
 
 }  // namespace
 
 ProgramInformation analyze_information() {
-  return {"mg-analyze",
-          "measures medium-range order in 4D-STEM scans of metallic glasses",
-          "Reads one scan or several areas of one sample, finds the centre, descan and ellipse of the patterns, filters by "
-          "transmittance, brings every pattern to polar coordinates (k, phi), and measures the angular power spectrum c_n(k), "
-          "the size of the speckles in the dark-field maps of every k, the area they cover, and from these the types of "
-          "medium-range order. The result is an EMD 1.0 file that mg-catalog, mg-report, py4DSTEM and h5py read.",
-          {"mg-analyze --k-per-pixel 0.1 --scan-step 0.25 --gain 1 --probe-fwhm 1.0 --output x1.mro.h5 scan_x160_y160.raw",
-           "mpirun -n 4 mg-analyze --output sample.mro.h5 area1.emd area2.emd area3.emd",
-           "mg-analyze --preview --output look.mro.h5 scan.raw"}};
+  return {
+      "mg-analyze",
+      "measures medium-range order in 4D-STEM scans of metallic glasses",
+      "Reads one scan or several areas of one sample, finds the centre, descan and ellipse of the patterns, filters by "
+      "transmittance, brings every pattern to polar coordinates (k, phi), and measures the angular power spectrum "
+      "c_n(k), "
+      "the size of the speckles in the dark-field maps of every k, the area they cover, and from these the types of "
+      "medium-range order. The result is an EMD 1.0 file that mg-catalog, mg-report, py4DSTEM and h5py read.",
+      {"mg-analyze --k-per-pixel 0.1 --scan-step 0.25 --gain 1 --probe-fwhm 1.0 --output x1.mro.h5 scan_x160_y160.raw",
+       "mpirun -n 4 mg-analyze --output sample.mro.h5 area1.emd area2.emd area3.emd",
+       "mg-analyze --preview --output look.mro.h5 scan.raw"}};
 }
 
 void add_analyze_options(OptionTable& table) {
   table.group("Input and output");
-  table.list("input").required().positional().text("Scan files: EMPAD .raw or .xml, EMD, py4DSTEM, fpd and others; several are areas of one sample and are averaged.");
+  table.list("input").required().positional().text(
+      "Scan files: EMPAD .raw or .xml, EMD, py4DSTEM, fpd and others; several are areas of one sample and are "
+      "averaged.");
   table.text("output", "mro.h5").text("Result file.");
   scan::add_scan_options(table);
   table.group("Centre, ellipse and pixels");
-  table.text("centre").unit("X,Y px").text("Centre of the unscattered beam, x along the fast axis; for patterns with a beam stop.");
-  table.text("centre-from", "plane").choices({"plane", "pattern"}).text(
-      "Centre of each pattern: from a plane through the discs' centres over the scan, or its own disc's centre of mass.");
+  table.text("centre").unit("X,Y px").text(
+      "Centre of the unscattered beam, x along the fast axis; for patterns with a beam stop.");
+  table.text("centre-from", "plane")
+      .choices({"plane", "pattern"})
+      .text(
+          "Centre of each pattern: from a plane through the discs' centres over the scan, or its own disc's centre of "
+          "mass.");
   table.flag("no-ring-fit").text("Keep the disc's centre and do not fit the ring or its ellipse.");
-  table.real("ring-radius").unit("px").range(3.0, 1e5).text("Radius of the ring or halo that gives centre and ellipse; default: the most prominent one.");
-  table.real("ellipse-ratio").unit("1").range(1.0, 2.0).text("Known axis ratio of the ellipse that circles become, with --ellipse-angle; default: fitted.");
-  table.real("ellipse-angle", 0.0).unit("degrees").range(-180.0, 180.0).text("Direction of its major axis, from +kx (fast axis) towards +ky.");
-  table.text("mask", "").text("Pixels to leave out: a text file of shapes (circle X Y R, rectangle X0 Y0 X1 Y1, polygon X1 Y1 ..., pixel X Y), FILE.npy, or FILE.h5:/dataset with not zero = left out.");
+  table.real("ring-radius")
+      .unit("px")
+      .range(3.0, 1e5)
+      .text("Radius of the ring or halo that gives centre and ellipse; default: the most prominent one.");
+  table.real("ellipse-ratio")
+      .unit("1")
+      .range(1.0, 2.0)
+      .text("Known axis ratio of the ellipse that circles become, with --ellipse-angle; default: fitted.");
+  table.real("ellipse-angle", 0.0)
+      .unit("degrees")
+      .range(-180.0, 180.0)
+      .text("Direction of its major axis, from +kx (fast axis) towards +ky.");
+  table.text("mask", "")
+      .text(
+          "Pixels to leave out: a text file of shapes (circle X Y R, rectangle X0 Y0 X1 Y1, polygon X1 Y1 ..., pixel X "
+          "Y), FILE.npy, or FILE.h5:/dataset with not zero = left out.");
   table.flag("keep-bad-pixels").text("Do not look for dead and hot pixels.");
   table.group("Polar coordinates");
-  table.real("k-min").unit("nm^-1 (px without --k-per-pixel)").range(0.0, 1e5).text("First k; default: outside of the unscattered disc.");
-  table.real("k-max").unit("nm^-1 (px without --k-per-pixel)").range(0.0, 1e5).text("Last k; default: the largest whole circle on the detector.");
+  table.real("k-min")
+      .unit("nm^-1 (px without --k-per-pixel)")
+      .range(0.0, 1e5)
+      .text("First k; default: outside of the unscattered disc.");
+  table.real("k-max")
+      .unit("nm^-1 (px without --k-per-pixel)")
+      .range(0.0, 1e5)
+      .text("Last k; default: the largest whole circle on the detector.");
   table.integer("k-bins", 0).range(0, 4096).text("Number of k; 0 = one a pixel.");
   table.integer("angles", 126).range(8, 1024).text("Angles on the circle, even.");
   table.group("Thickness");
-  table.real("transmittance-min", 0.6).unit("1").range(0.0, 1.0).text("Patterns with a smaller share of the intensity in the unscattered disc are left out.");
-  table.real("disc-radius").unit("px").range(0.5, 1e5).text("Aperture of the unscattered disc; default: 1.25 times its radius on the mean pattern.");
-  table.real("vacuum-intensity").unit("detector units").range(1e-12, 1e18).text("Disc intensity without specimen, to measure transmittance against; default: each pattern's total.");
+  table.real("transmittance-min", 0.6)
+      .unit("1")
+      .range(0.0, 1.0)
+      .text("Patterns with a smaller share of the intensity in the unscattered disc are left out.");
+  table.real("disc-radius")
+      .unit("px")
+      .range(0.5, 1e5)
+      .text("Aperture of the unscattered disc; default: 1.25 times its radius on the mean pattern.");
+  table.real("vacuum-intensity")
+      .unit("detector units")
+      .range(1e-12, 1e18)
+      .text("Disc intensity without specimen, to measure transmittance against; default: each pattern's total.");
   table.real("mean-free-path").unit("nm").range(0.1, 1e5).text("Mean free path lambda for thickness = -lambda ln T.");
   table.real("thickness-min").unit("nm").range(0.0, 1e6).text("With --mean-free-path: leave out thinner places.");
   table.real("thickness-max").unit("nm").range(0.0, 1e6).text("With --mean-free-path: leave out thicker places.");
   table.group("Descriptors");
-  table.integer("order-max-n", 12).range(2, 512).text("The degree of order is the sum of c_n over even n from 2 to this.");
-  table.text("power", "cn").choices({"cn", "dft2"}).text("Form in which the power spectrum is written: c_n = |I_n|^2/|I_0|^2, or (N c_n)^2 as older codes have it.");
-  table.real("probe-fwhm", 0.0).unit("nm").range(0.0, 100.0).text("Full width at half maximum of the probe, removed from sizes in quadrature; 0 = not removed.");
-  table.real("correlation-range", 4.0).unit("nm").range(0.1, 1e4).text("Longest lag of the maps' autocorrelation; beyond it maps are taken as uncorrelated.");
-  table.text("domain-profile", "sphere").choices({"gaussian", "sphere", "disc"}).text(
-      "Shape of domains for which the size estimator is calibrated: gaussian (diameter = full width at half maximum), sphere (brightness = thickness), disc.");
-  table.flag("size-calibration").text("Write the calibrated diameter as the size, also in the table of types; it is always written as size_diameter.");
-  table.real("false-positives", 0.005).unit("1").range(1e-6, 0.2).text("Share of a matrix without speckles that noise may lift above the area fraction's threshold; it is subtracted.");
-  table.real("peak-significance", 3.0).unit("standard errors").range(0.0, 100.0).text("Height that a peak of order(k) or size(k) needs to become an MRO type.");
-  table.integer("example-maps", 8).range(0, 1000).text("Dark-field maps to write, at the k of the highest order, four angles each.");
+  table.integer("order-max-n", 12)
+      .range(2, 512)
+      .text("The degree of order is the sum of c_n over even n from 2 to this.");
+  table.text("power", "cn")
+      .choices({"cn", "dft2"})
+      .text("Form in which the power spectrum is written: c_n = |I_n|^2/|I_0|^2, or (N c_n)^2 as older codes have it.");
+  table.real("probe-fwhm", 0.0)
+      .unit("nm")
+      .range(0.0, 100.0)
+      .text("Full width at half maximum of the probe, removed from sizes in quadrature; 0 = not removed.");
+  table.real("correlation-range", 4.0)
+      .unit("nm")
+      .range(0.1, 1e4)
+      .text("Longest lag of the maps' autocorrelation; beyond it maps are taken as uncorrelated.");
+  table.text("domain-profile", "sphere")
+      .choices({"gaussian", "sphere", "disc"})
+      .text(
+          "Shape of domains for which the size estimator is calibrated: gaussian (diameter = full width at half "
+          "maximum), sphere (brightness = thickness), disc.");
+  table.flag("size-calibration")
+      .text(
+          "Write the calibrated diameter as the size, also in the table of types; it is always written as "
+          "size_diameter.");
+  table.real("false-positives", 0.005)
+      .unit("1")
+      .range(1e-6, 0.2)
+      .text(
+          "Share of a matrix without speckles that noise may lift above the area fraction's threshold; it is "
+          "subtracted.");
+  table.real("peak-significance", 3.0)
+      .unit("standard errors")
+      .range(0.0, 100.0)
+      .text("Height that a peak of order(k) or size(k) needs to become an MRO type.");
+  table.integer("example-maps", 8)
+      .range(0, 1000)
+      .text("Dark-field maps to write, at the k of the highest order, four angles each.");
   table.group("Running");
-  table.flag("preview").text("Only about 1 % of the scan's rows, no maps: centre, ellipse, transmittance and power in seconds, to check the calibration.");
-  table.real("memory-limit", 1024.0).unit("MiB a rank").range(16.0, 1e7).text("Maps are worked in as many bands of k as this needs; every band after the first reads the scan again.");
+  table.flag("preview").text(
+      "Only about 1 % of the scan's rows, no maps: centre, ellipse, transmittance and power in seconds, to check the "
+      "calibration.");
+  table.real("memory-limit", 1024.0)
+      .unit("MiB a rank")
+      .range(16.0, 1e7)
+      .text("Maps are worked in as many bands of k as this needs; every band after the first reads the scan again.");
 }
 
 AnalysisSettings read_analysis_settings(const Options& options) {
@@ -98,9 +165,11 @@ AnalysisSettings read_analysis_settings(const Options& options) {
   settings.fit_ring = !options.flag("no-ring-fit");
   if (options.has("ring-radius")) settings.ring_radius_px = options.real("ring-radius");
   if (options.has("ellipse-ratio")) {
-    settings.ellipse = Ellipse::from_axes(options.real("ellipse-ratio"), options.real("ellipse-angle") * units::pi / 180.0);
+    settings.ellipse =
+        Ellipse::from_axes(options.real("ellipse-ratio"), options.real("ellipse-angle") * units::pi / 180.0);
   } else if (options.given("ellipse-angle")) {
-    throw input_error("--ellipse-angle {} without an ellipse (--ellipse-ratio is not given): give both or none", options.real("ellipse-angle"));
+    throw input_error("--ellipse-angle {} without an ellipse (--ellipse-ratio is not given): give both or none",
+                      options.real("ellipse-angle"));
   }
   settings.mask = options.text("mask");
   settings.find_bad_pixels = !options.flag("keep-bad-pixels");
@@ -112,7 +181,8 @@ AnalysisSettings read_analysis_settings(const Options& options) {
   settings.k_bins = static_cast<int>(options.integer("k-bins"));
   settings.angles = static_cast<int>(options.integer("angles"));
   if (settings.angles % 2 != 0) {
-    throw input_error("--angles {} is odd (Friedel opposites need pairs): give {} or {}", settings.angles, settings.angles - 1, settings.angles + 1);
+    throw input_error("--angles {} is odd (Friedel opposites need pairs): give {} or {}", settings.angles,
+                      settings.angles - 1, settings.angles + 1);
   }
   settings.transmittance_min = options.real("transmittance-min");
   settings.transmittance_min_given = options.given("transmittance-min");
@@ -122,10 +192,14 @@ AnalysisSettings read_analysis_settings(const Options& options) {
   if (options.has("thickness-min")) settings.thickness_low_nm = options.real("thickness-min");
   if (options.has("thickness-max")) settings.thickness_high_nm = options.real("thickness-max");
   if ((settings.thickness_low_nm || settings.thickness_high_nm) && !settings.mean_free_path_nm) {
-    throw input_error("--thickness-min and --thickness-max need the mean free path (thickness = -lambda ln T): give --mean-free-path NM");
+    throw input_error(
+        "--thickness-min and --thickness-max need the mean free path (thickness = -lambda ln T): give --mean-free-path "
+        "NM");
   }
-  if (settings.thickness_low_nm && settings.thickness_high_nm && !(*settings.thickness_low_nm < *settings.thickness_high_nm)) {
-    throw input_error("--thickness-min {} is not below --thickness-max {}: exchange them", *settings.thickness_low_nm, *settings.thickness_high_nm);
+  if (settings.thickness_low_nm && settings.thickness_high_nm &&
+      !(*settings.thickness_low_nm < *settings.thickness_high_nm)) {
+    throw input_error("--thickness-min {} is not below --thickness-max {}: exchange them", *settings.thickness_low_nm,
+                      *settings.thickness_high_nm);
   }
   settings.order_limit = static_cast<int>(options.integer("order-max-n"));
   settings.correlation_range_nm = options.real("correlation-range");
@@ -169,9 +243,11 @@ void run_analyze(Run& run) {
     geometries.push_back(survey_area(communicator, *reader, settings, run.log()));
     tell_geometry(run, reader->description(), geometries.back());
   }
-  const KRange k_range = collectively(communicator, [&] { return choose_k_range(geometries, k_per_pixel, scans, settings); });
+  const KRange k_range =
+      collectively(communicator, [&] { return choose_k_range(geometries, k_per_pixel, scans, settings); });
   for (std::size_t area = 0; area < readers.size(); ++area) {
-    const PolarGrid grid{k_range.k_low / k_per_pixel[area], k_range.k_step / k_per_pixel[area], k_range.bins, settings.angles};
+    const PolarGrid grid{k_range.k_low / k_per_pixel[area], k_range.k_step / k_per_pixel[area], k_range.bins,
+                         settings.angles};
     const MemoryPlan memory =
         collectively(communicator, [&] { return plan_memory(*scans[area], grid, communicator.size(), settings); });
     tell_memory(run, *scans[area], grid, memory);
@@ -181,10 +257,12 @@ void run_analyze(Run& run) {
   const DomainProfile profile = domain_profile_named(options.text("domain-profile"));
   std::vector<AreaResult> areas;
   for (std::size_t area = 0; area < readers.size(); ++area) {
-    areas.push_back(analyse_area(communicator, *readers[area], geometries[area], k_range, settings, run.log(), run.timers()));
+    areas.push_back(
+        analyse_area(communicator, *readers[area], geometries[area], k_range, settings, run.log(), run.timers()));
     AreaResult& result = areas.back();
     const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
-    const auto diameters = collectively(communicator, [&] { return calibrated_diameters(profile, result.size, probe); });
+    const auto diameters =
+        collectively(communicator, [&] { return calibrated_diameters(profile, result.size, probe); });
     result.size_diameter = diameters;
     if (options.flag("size-calibration")) {
       for (std::size_t bin = 0; bin < diameters.size(); ++bin) {

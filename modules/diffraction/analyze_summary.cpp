@@ -28,8 +28,8 @@ std::string calibration_text(const scan::CalibrationValue& value, const char* un
 
 void tell_scan(Run& run, const scan::ScanDescription& scan) {
   const auto name = scan.path.filename().string();
-  run.plan("{}: {}, {} x {} positions (rows x columns) of {} x {} pixels (ky x kx), {}", name, scan.format, scan.scan_ny,
-           scan.scan_nx, scan.pattern_ny, scan.pattern_nx,
+  run.plan("{}: {}, {} x {} positions (rows x columns) of {} x {} pixels (ky x kx), {}", name, scan.format,
+           scan.scan_ny, scan.scan_nx, scan.pattern_ny, scan.pattern_nx,
            bytes_text(static_cast<double>(scan.total_patterns() * scan.pixels()) * scan.element_type.bytes));
   run.plan("{}: k a pixel {}, scan step {}, gain {}", name, calibration_text(scan.k_per_pixel_inverse_nm, "nm^-1"),
            calibration_text(scan.scan_step_nm, "nm"), calibration_text(scan.gain, "detector units an electron"));
@@ -41,7 +41,8 @@ void tell_scan(Run& run, const scan::ScanDescription& scan) {
     run.log().warning("{}: no scan step, so sizes are in scan steps: give --scan-step", name);
   }
   if (!scan.gain.value) {
-    run.log().information("{}: no gain, one detector unit is taken as one electron: give --gain for right noise removal", name);
+    run.log().information(
+        "{}: no gain, one detector unit is taken as one electron: give --gain for right noise removal", name);
   }
 }
 
@@ -51,38 +52,42 @@ void tell_geometry(Run& run, const scan::ScanDescription& scan, const AreaGeomet
   const auto column = 0.5 * static_cast<double>(scan.scan_nx - 1);
   if (geometry.disc) {
     const Point disc = geometry.plane.at(row, column);
-    run.plan("{}: disc at x = {:.2f}, y = {:.2f} px (x along a pattern's fast axis), radius {:.2f} px, scatter {:.3f} px; "
-             "transmittance about {:.3f}",
-             name, disc.x, disc.y, geometry.disc->radius_px, geometry.plane.scatter_px, geometry.median_transmittance);
+    run.plan(
+        "{}: disc at x = {:.2f}, y = {:.2f} px (x along a pattern's fast axis), radius {:.2f} px, scatter {:.3f} px; "
+        "transmittance about {:.3f}",
+        name, disc.x, disc.y, geometry.disc->radius_px, geometry.plane.scatter_px, geometry.median_transmittance);
   }
   if (geometry.ring) {
-    run.plan("{}: ring of radius {:.2f} px at x = {:.2f}, y = {:.2f} px, axis ratio {:.4f}, major axis {:.1f} degrees from +x "
-             "towards +y",
-             name, geometry.ring->radius_px, geometry.ring->centre.x, geometry.ring->centre.y, geometry.ellipse.axis_ratio(),
-             geometry.ellipse.angle_rad() * 180.0 / units::pi);
+    run.plan(
+        "{}: ring of radius {:.2f} px at x = {:.2f}, y = {:.2f} px, axis ratio {:.4f}, major axis {:.1f} degrees from "
+        "+x "
+        "towards +y",
+        name, geometry.ring->radius_px, geometry.ring->centre.x, geometry.ring->centre.y, geometry.ellipse.axis_ratio(),
+        geometry.ellipse.angle_rad() * 180.0 / units::pi);
   }
 }
 
 void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& grid, const MemoryPlan& memory) {
   const std::string maps = memory.bands == 0   ? "no maps"
                            : memory.bands == 1 ? "maps in one band of k"
-                                               : fmt::format("maps in {} bands of {} k, the scan is read {} times", memory.bands,
-                                                             memory.bins_a_band, memory.bands);
-  run.plan("{}: {} k bins x {} angles, {}; {} of memory a rank", scan.path.filename().string(), grid.bins, grid.angles, maps,
-           bytes_text(memory.total_bytes));
+                                               : fmt::format("maps in {} bands of {} k, the scan is read {} times",
+                                                             memory.bands, memory.bins_a_band, memory.bands);
+  run.plan("{}: {} k bins x {} angles, {}; {} of memory a rank", scan.path.filename().string(), grid.bins, grid.angles,
+           maps, bytes_text(memory.total_bytes));
 }
 
 void check_scans(const std::vector<const scan::ScanDescription*>& scans) {
   const scan::ScanDescription& first = *scans.front();
   for (const scan::ScanDescription* scan : scans) {
     if (scan->time_frames > 1) {
-      throw input_error("{}: a time series of {} scans (only single scans are analysed): cut one scan out of it", scan->path.string(),
-                        scan->time_frames);
+      throw input_error("{}: a time series of {} scans (only single scans are analysed): cut one scan out of it",
+                        scan->path.string(), scan->time_frames);
     }
     if (scan->k_per_pixel_inverse_nm.value.has_value() != first.k_per_pixel_inverse_nm.value.has_value() ||
         scan->scan_step_nm.value.has_value() != first.scan_step_nm.value.has_value()) {
-      throw input_error("{} and {} cannot be averaged (only one of them is calibrated): give --k-per-pixel and --scan-step",
-                        first.path.string(), scan->path.string());
+      throw input_error(
+          "{} and {} cannot be averaged (only one of them is calibrated): give --k-per-pixel and --scan-step",
+          first.path.string(), scan->path.string());
     }
   }
 }
@@ -95,15 +100,19 @@ void summarise(Run& run, const SampleResult& sample) {
   const auto number = [&](const std::string& name, double value, const std::string& unit, const std::string& text) {
     if (std::isfinite(value)) summary.set(name, value, unit, text);
   };
-  const Point centre = first.geometry.centre_at(0.5 * static_cast<double>(first.scan_ny - 1), 0.5 * static_cast<double>(first.scan_nx - 1));
+  const Point centre = first.geometry.centre_at(0.5 * static_cast<double>(first.scan_ny - 1),
+                                                0.5 * static_cast<double>(first.scan_nx - 1));
   number("pattern_centre_x", centre.x, "px", "centre of the rings along the fast axis, at the middle of the scan");
   number("pattern_centre_y", centre.y, "px", "centre of the rings along the slow axis, at the middle of the scan");
   if (first.geometry.ring) {
-    number("ring_radius", first.geometry.ring->radius_px, "px", "mean radius of the ring that centre and ellipse come from");
-    if (first.k_known) number("ring_k", first.geometry.ring->radius_px * first.k_per_pixel, "nm^-1", "its scattering vector");
+    number("ring_radius", first.geometry.ring->radius_px, "px",
+           "mean radius of the ring that centre and ellipse come from");
+    if (first.k_known)
+      number("ring_k", first.geometry.ring->radius_px * first.k_per_pixel, "nm^-1", "its scattering vector");
   }
   number("ellipse_axis_ratio", first.geometry.ellipse.axis_ratio(), "1", "major over minor axis");
-  number("ellipse_angle", first.geometry.ellipse.angle_rad() * 180.0 / units::pi, "degrees", "major axis from +x towards +y");
+  number("ellipse_angle", first.geometry.ellipse.angle_rad() * 180.0 / units::pi, "degrees",
+         "major axis from +x towards +y");
   number("transmittance_median", first.geometry.median_transmittance, "1", "median of the surveyed patterns");
   PatternCounts counts;
   for (const AreaResult& area : sample.areas) {
@@ -150,7 +159,8 @@ void summarise(Run& run, const SampleResult& sample) {
     number(prefix + "_area_fraction", type.area_fraction, "1", "area fraction in its maps");
     number(prefix + "_order", type.order, "1", "degree of order");
   }
-  if (sample.types.empty()) run.log().warning("no peak of order(k) or size(k) stands out, so the table of MRO types is empty");
+  if (sample.types.empty())
+    run.log().warning("no peak of order(k) or size(k) stands out, so the table of MRO types is empty");
 }
 
 }  // namespace mesoglass::diffraction

@@ -13,10 +13,12 @@ namespace mesoglass::diffraction {
 
 namespace {
 
-constexpr int lanes = 16;       // one AVX-512 register, two AVX2, four SSE
+constexpr int lanes = 16;  // one AVX-512 register, two AVX2, four SSE
 constexpr int most_angles = 1024;
 
-int padded(int count) { return (count + lanes - 1) / lanes * lanes; }
+int padded(int count) {
+  return (count + lanes - 1) / lanes * lanes;
+}
 
 // sums[n] = sum_j values[j] * matrix[j][n] for a line of `width` n (a multiple of lanes).
 MESOGLASS_KERNEL void multiply(const float* values, int count, const float* matrix, int width, float* sums) {
@@ -55,7 +57,8 @@ HarmonicPowers::HarmonicPowers(int angles)
     for (int j = 0; j < folded_; ++j) {
       for (int m = 0; first_n + 2 * m <= angles / 2; ++m) {
         const double phase = 2.0 * units::pi * ((static_cast<long>(first_n + 2 * m) * j) % angles) / angles;
-        matrix[static_cast<std::size_t>(j * width + m)] = static_cast<float>(cosine ? std::cos(phase) : std::sin(phase));
+        matrix[static_cast<std::size_t>(j * width + m)] =
+            static_cast<float>(cosine ? std::cos(phase) : std::sin(phase));
       }
     }
     return matrix;

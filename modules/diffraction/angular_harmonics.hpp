@@ -23,8 +23,8 @@ class HarmonicPowers {
 
  private:
   int angles_;
-  int folded_;        // angles / 4 + 1: values left after folding
-  int even_padded_;   // number of even n, rounded up to a whole number of vectors
+  int folded_;       // angles / 4 + 1: values left after folding
+  int even_padded_;  // number of even n, rounded up to a whole number of vectors
   int odd_padded_;
   std::vector<float> even_cosine_, even_sine_, odd_cosine_, odd_sine_;  // (folded, padded)
 };

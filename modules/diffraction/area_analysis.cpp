@@ -22,14 +22,16 @@ constexpr double buffer_limit_bytes = 64.0 * 1024.0 * 1024.0;
 constexpr std::int64_t tables_kept = 48;
 constexpr int largest_lag_limit = 64;
 
-double table_bytes(const PolarGrid& grid) { return static_cast<double>(grid.samples()) * (4.0 + 16.0 + 1.0); }
+double table_bytes(const PolarGrid& grid) {
+  return static_cast<double>(grid.samples()) * (4.0 + 16.0 + 1.0);
+}
 
 int largest_lag(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
   const double step = scan.scan_step_nm.value.value_or(1.0);
   const std::int64_t side = std::min(scan.scan_ny, scan.scan_nx);
   const double wanted = scan.scan_step_nm.value ? settings.correlation_range_nm / step : largest_lag_limit;
-  return static_cast<int>(std::clamp(std::min(wanted, static_cast<double>(side / 3)), 4.0,
-                                     static_cast<double>(largest_lag_limit)));
+  return static_cast<int>(
+      std::clamp(std::min(wanted, static_cast<double>(side / 3)), 4.0, static_cast<double>(largest_lag_limit)));
 }
 
 bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
@@ -88,8 +90,10 @@ class PatternJudge {
       const double thickness = settings_.mean_free_path_nm
                                    ? -*settings_.mean_free_path_nm * std::log(std::max(result.transmittance, 1e-300))
                                    : nan;
-      if (!std::isfinite(disc.centre.x)) result.verdict = Verdict::no_disc;
-      else if (result.transmittance < transmittance_min_) result.verdict = Verdict::too_thick;
+      if (!std::isfinite(disc.centre.x))
+        result.verdict = Verdict::no_disc;
+      else if (result.transmittance < transmittance_min_)
+        result.verdict = Verdict::too_thick;
       else if ((settings_.thickness_low_nm && thickness < *settings_.thickness_low_nm) ||
                (settings_.thickness_high_nm && thickness > *settings_.thickness_high_nm)) {
         result.verdict = Verdict::wrong_thickness;
@@ -108,13 +112,27 @@ class PatternJudge {
 void count(PatternCounts& counts, Verdict verdict) {
   ++counts.total;
   switch (verdict) {
-    case Verdict::kept: ++counts.kept; break;
-    case Verdict::not_finite: ++counts.not_finite; break;
-    case Verdict::empty: ++counts.empty; break;
-    case Verdict::no_disc: ++counts.no_disc; break;
-    case Verdict::too_thick: ++counts.too_thick; break;
-    case Verdict::wrong_thickness: ++counts.wrong_thickness; break;
-    case Verdict::not_read: --counts.total; break;
+    case Verdict::kept:
+      ++counts.kept;
+      break;
+    case Verdict::not_finite:
+      ++counts.not_finite;
+      break;
+    case Verdict::empty:
+      ++counts.empty;
+      break;
+    case Verdict::no_disc:
+      ++counts.no_disc;
+      break;
+    case Verdict::too_thick:
+      ++counts.too_thick;
+      break;
+    case Verdict::wrong_thickness:
+      ++counts.wrong_thickness;
+      break;
+    case Verdict::not_read:
+      --counts.total;
+      break;
   }
 }
 
@@ -176,9 +194,10 @@ KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<
   }
   constexpr int most_bins = 4096;
   if (!(low > 0.0) || !(high > low) || range.bins < 2 || range.bins > most_bins) {
-    throw input_error("no k range between the disc and the detector's edge: {:.4g} to {:.4g} in {} bins: set --k-min, --k-max and "
-                      "--k-bins, or the centre",
-                      low, high, range.bins);
+    throw input_error(
+        "no k range between the disc and the detector's edge: {:.4g} to {:.4g} in {} bins: set --k-min, --k-max and "
+        "--k-bins, or the centre",
+        low, high, range.bins);
   }
   return range;
 }
@@ -198,8 +217,8 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
                          MapAutocorrelation::bytes(scan.scan_ny, scan.scan_nx, lag, angle_groups) +
                          28.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
     const std::int64_t own_rows = (scan.scan_ny + ranks - 1) / ranks + scan.row_alignment;
-    plan.stack_bin_bytes = MapStack::bytes_per_bin(grid, std::min(own_rows, scan.scan_ny), scan.scan_nx) +
-                           64.0 * grid.angles;
+    plan.stack_bin_bytes =
+        MapStack::bytes_per_bin(grid, std::min(own_rows, scan.scan_ny), scan.scan_nx) + 64.0 * grid.angles;
   }
   // Reading and map work do not overlap: the larger of the two counts beside the stack.
   const double beside = plan.tables_bytes + std::max(plan.buffer_bytes, plan.one_bin_bytes);
@@ -207,9 +226,10 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
     const double room = settings.memory_limit_bytes - beside;
     plan.bins_a_band = std::min(grid.bins, static_cast<int>(std::floor(room / plan.stack_bin_bytes)));
     if (plan.bins_a_band < 1) {
-      throw input_error("--memory-limit {} is too little for the maps of one k of {} x {} positions: give {} or more, or more ranks",
-                        bytes_text(settings.memory_limit_bytes), scan.scan_ny, scan.scan_nx,
-                        bytes_text(beside + 2.0 * plan.stack_bin_bytes));
+      throw input_error(
+          "--memory-limit {} is too little for the maps of one k of {} x {} positions: give {} or more, or more ranks",
+          bytes_text(settings.memory_limit_bytes), scan.scan_ny, scan.scan_nx,
+          bytes_text(beside + 2.0 * plan.stack_bin_bytes));
     }
     plan.bands = (grid.bins + plan.bins_a_band - 1) / plan.bins_a_band;
     plan.bins_a_band = (grid.bins + plan.bands - 1) / plan.bands;  // bands of equal size
@@ -230,16 +250,19 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   result.k_per_pixel = scan.k_per_pixel_inverse_nm.value.value_or(1.0);
   result.scan_step_known = scan.scan_step_nm.value.has_value();
   result.scan_step_nm = scan.scan_step_nm.value.value_or(1.0);
-  result.grid = {k_range.k_low / result.k_per_pixel, k_range.k_step / result.k_per_pixel, k_range.bins, settings.angles};
+  result.grid = {k_range.k_low / result.k_per_pixel, k_range.k_step / result.k_per_pixel, k_range.bins,
+                 settings.angles};
   const auto warn = [&](const std::string& text) {
     result.warnings.push_back(text);
     log.warning("{}: {}", result.name, text);
   };
   double transmittance_min = geometry.disc ? settings.transmittance_min : 0.0;
   if (geometry.disc && !settings.transmittance_min_given && geometry.median_transmittance < transmittance_min) {
-    warn(fmt::format("half of the patterns have a transmittance below {:.2f} (median {:.3f}), so the transmittance limit is set aside: "
-                     "plural scattering is likely; give --transmittance-min to filter all the same",
-                     transmittance_min, geometry.median_transmittance));
+    warn(
+        fmt::format("half of the patterns have a transmittance below {:.2f} (median {:.3f}), so the transmittance "
+                    "limit is set aside: "
+                    "plural scattering is likely; give --transmittance-min to filter all the same",
+                    transmittance_min, geometry.median_transmittance));
     transmittance_min = 0.0;
   }
 
@@ -274,8 +297,9 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     values->assign(static_cast<std::size_t>(k_range.bins), nan);
   }
   if (memory.bands == 0 && !settings.preview) {
-    warn(fmt::format("a scan of {} x {} positions is too small for maps (at least {} x {}): no speckle sizes and area fractions",
-                     scan.scan_ny, scan.scan_nx, least_map_side, least_map_side));
+    warn(fmt::format(
+        "a scan of {} x {} positions is too small for maps (at least {} x {}): no speckle sizes and area fractions",
+        scan.scan_ny, scan.scan_nx, least_map_side, least_map_side));
   }
 
   std::int64_t rows_here = 0;
@@ -290,7 +314,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx);
     }
     collectively(communicator, [&] {
-      const std::string task = memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
+      const std::string task =
+          memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
       Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
       std::vector<float> buffer;
       double done = 0.0;
@@ -328,7 +353,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
                 result.mean_pattern[pixel] += static_cast<double>(pattern[pixel]);
               }
             } else {
-              table.transform_bins(pattern, static_cast<int>(stack->bins().begin), static_cast<int>(stack->bins().end), polar);
+              table.transform_bins(pattern, static_cast<int>(stack->bins().begin), static_cast<int>(stack->bins().end),
+                                   polar);
             }
             if (stack) stack->add(row, column, polar, table);
           }
@@ -340,17 +366,17 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     });
     if (first_pass) {
       const auto timing = timers.time("combine");
-      auto counts = std::vector<std::int64_t>{result.counts.total, result.counts.kept, result.counts.not_finite,
-                                              result.counts.empty, result.counts.no_disc, result.counts.too_thick,
-                                              result.counts.wrong_thickness};
+      auto counts = std::vector<std::int64_t>{
+          result.counts.total,   result.counts.kept,      result.counts.not_finite,     result.counts.empty,
+          result.counts.no_disc, result.counts.too_thick, result.counts.wrong_thickness};
       communicator.sum_in_place(std::span<std::int64_t>(counts));
       result.counts = {counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6]};
       if (result.counts.kept == 0) {
-        const Error error =
-            input_error("{}: none of {} patterns is left ({} with NaN or infinite pixels, {} empty, {} without a disc, {} below "
-                          "the transmittance {:.3f}, {} outside the thickness window): loosen the filters or check the data",
-                          result.name, result.counts.total, result.counts.not_finite, result.counts.empty, result.counts.no_disc,
-                          result.counts.too_thick, transmittance_min, result.counts.wrong_thickness);
+        const Error error = input_error(
+            "{}: none of {} patterns is left ({} with NaN or infinite pixels, {} empty, {} without a disc, {} below "
+            "the transmittance {:.3f}, {} outside the thickness window): loosen the filters or check the data",
+            result.name, result.counts.total, result.counts.not_finite, result.counts.empty, result.counts.no_disc,
+            result.counts.too_thick, transmittance_min, result.counts.wrong_thickness);
         collectively(communicator, [&] { throw error; });
       }
       result.averages = statistics.averages(communicator);
@@ -383,7 +409,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
       std::vector<MapDescriptors> described;
       collectively(communicator, [&] {
-        for (const BinMaps& maps : here) described.push_back(describe_maps(maps, correlation, settings.false_positives));
+        for (const BinMaps& maps : here)
+          described.push_back(describe_maps(maps, correlation, settings.false_positives));
       });
       const auto all = communicator.all_gather(std::span<const MapDescriptors>(described));
       for (std::size_t index = 0; index < all.size(); ++index) {
@@ -422,7 +449,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     result.size_error[bin] *= result.scan_step_nm * blurred / result.size[bin];
   }
   if (below_probe > 0) {
-    warn(fmt::format("at {} of {} k the speckles are not larger than the probe ({:.3g} nm): no size there", below_probe, k_range.bins, probe));
+    warn(fmt::format("at {} of {} k the speckles are not larger than the probe ({:.3g} nm): no size there", below_probe,
+                     k_range.bins, probe));
   }
   return result;
 }

@@ -20,12 +20,12 @@ namespace mesoglass::diffraction {
 
 // Patterns by what became of them.
 struct PatternCounts {
-  std::int64_t total = 0;       // in the scan (of the analysed rows)
+  std::int64_t total = 0;  // in the scan (of the analysed rows)
   std::int64_t kept = 0;
-  std::int64_t not_finite = 0;  // a NaN or infinite pixel
-  std::int64_t empty = 0;       // nothing recorded (sum not positive)
-  std::int64_t no_disc = 0;     // no disc in the aperture
-  std::int64_t too_thick = 0;   // transmittance below the limit
+  std::int64_t not_finite = 0;       // a NaN or infinite pixel
+  std::int64_t empty = 0;            // nothing recorded (sum not positive)
+  std::int64_t no_disc = 0;          // no disc in the aperture
+  std::int64_t too_thick = 0;        // transmittance below the limit
   std::int64_t wrong_thickness = 0;  // outside the thickness window
 };
 
@@ -36,23 +36,23 @@ struct ExampleMap {
 };
 
 struct AreaResult {
-  std::string name;            // the file's
+  std::string name;  // the file's
   AreaGeometry geometry;
   PatternCounts counts;
   PolarGrid grid;
   PatternAverages averages;
   std::int64_t scan_ny = 0, scan_nx = 0;
-  double scan_step_nm = 1.0;   // 1 where unknown
+  double scan_step_nm = 1.0;  // 1 where unknown
   bool scan_step_known = false;
-  double k_per_pixel = 1.0;    // 1 where unknown
+  double k_per_pixel = 1.0;  // 1 where unknown
   bool k_known = false;
-  std::vector<double> size, size_error;      // nm (or scan steps), a bin; NaN where not found
-  std::vector<double> size_diameter;         // of spheres that give this size; NaN where not found
+  std::vector<double> size, size_error;  // nm (or scan steps), a bin; NaN where not found
+  std::vector<double> size_diameter;     // of spheres that give this size; NaN where not found
   std::vector<double> area_fraction, area_fraction_error;
   std::vector<double> map_variance, map_noise_variance;  // relative, a bin
-  std::vector<double> transmittance;         // (scan_y, scan_x), NaN where not measured
-  std::vector<double> centre_x_px, centre_y_px;  // of the disc, (scan_y, scan_x)
-  std::vector<double> mean_pattern;          // (ky, kx) of the kept patterns, detector units
+  std::vector<double> transmittance;                     // (scan_y, scan_x), NaN where not measured
+  std::vector<double> centre_x_px, centre_y_px;          // of the disc, (scan_y, scan_x)
+  std::vector<double> mean_pattern;                      // (ky, kx) of the kept patterns, detector units
   std::vector<ExampleMap> example_maps;
   std::vector<std::string> warnings;
 };
@@ -71,12 +71,12 @@ struct KRange {
 
 // How the maps are worked: in bands of k bins that fit into memory; every band after the first reads the scan again.
 struct MemoryPlan {
-  double buffer_bytes = 0.0;      // patterns being read
-  double tables_bytes = 0.0;      // interpolation tables and sums
-  double one_bin_bytes = 0.0;     // whole maps of one bin, and their autocorrelation
-  double stack_bin_bytes = 0.0;   // this rank's rows of one bin's maps
+  double buffer_bytes = 0.0;     // patterns being read
+  double tables_bytes = 0.0;     // interpolation tables and sums
+  double one_bin_bytes = 0.0;    // whole maps of one bin, and their autocorrelation
+  double stack_bin_bytes = 0.0;  // this rank's rows of one bin's maps
   int bins_a_band = 0;
-  int bands = 0;                  // 0 = the scan is too small for maps
+  int bands = 0;  // 0 = the scan is too small for maps
   double total_bytes = 0.0;
 };
 // Throws input_error where not even one bin fits, naming the limit that would do. Pure.

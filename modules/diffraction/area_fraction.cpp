@@ -11,7 +11,9 @@ namespace mesoglass::diffraction {
 
 namespace {
 
-double normal_quantile(double probability) { return -std::sqrt(2.0) * boost::math::erfc_inv(2.0 * probability); }
+double normal_quantile(double probability) {
+  return -std::sqrt(2.0) * boost::math::erfc_inv(2.0 * probability);
+}
 
 // Quantile of a distribution of mean 0, deviation 1 and skewness `skew` (Cornish and Fisher 1938, first term).
 double skewed_quantile(double probability, double skew) {
@@ -58,8 +60,8 @@ double IntensityHistogram::share_above(double value) const {
   return above / static_cast<double>(total_);
 }
 
-AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments, const NoiseModel& noise,
-                                    double most_false) {
+AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,
+                                    const NoiseModel& noise, double most_false) {
   if (pooled.total() == 0) throw std::logic_error("area threshold of no values");
   AreaThreshold result;
   result.background = pooled.quantile(0.5);

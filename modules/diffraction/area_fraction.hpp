@@ -44,19 +44,19 @@ struct NoiseModel {
 };
 
 struct AreaThreshold {
-  double background = 0.0;       // level of the matrix: the median
-  double speckle_height = 0.0;   // of an ideally oriented domain's middle above it
-  double threshold = 0.0;        // the one for all maps of the k
-  double false_positives = 0.0;  // share of a matrix without speckles above the threshold
-  bool limited_by_noise = false; // half of the speckle height lies inside the noise
+  double background = 0.0;        // level of the matrix: the median
+  double speckle_height = 0.0;    // of an ideally oriented domain's middle above it
+  double threshold = 0.0;         // the one for all maps of the k
+  double false_positives = 0.0;   // share of a matrix without speckles above the threshold
+  bool limited_by_noise = false;  // half of the speckle height lies inside the noise
 };
 
 // One threshold for all maps of a k: half of the height of an ideal speckle over the background, but never so low that
 // noise alone (the null model: the maps' own background with Poisson counting) exceeds it with more than the
 // probability `most_false`. The height comes from the second and third cumulants of the pooled values with the noise's
-// taken off, so that neither the number of speckles nor the dose matters: domains at Poisson places whose brightness falls
-// like a Gaussian in two directions of the map and in two angles from the Bragg condition have <s^p> proportional to
-// h^p / p^2, thus h = (9/4) kappa_3 / kappa_2. Zero height where the maps show no bright speckles. Pure.
+// taken off, so that neither the number of speckles nor the dose matters: domains at Poisson places whose brightness
+// falls like a Gaussian in two directions of the map and in two angles from the Bragg condition have <s^p> proportional
+// to h^p / p^2, thus h = (9/4) kappa_3 / kappa_2. Zero height where the maps show no bright speckles. Pure.
 [[nodiscard]] AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,
                                                   const NoiseModel& noise, double most_false);
 

@@ -14,7 +14,9 @@ namespace mesoglass::diffraction {
 
 namespace {
 
-bool is_good(std::span<const std::uint8_t> good, std::size_t pixel) { return good.empty() || good[pixel] != 0; }
+bool is_good(std::span<const std::uint8_t> good, std::size_t pixel) {
+  return good.empty() || good[pixel] != 0;
+}
 
 // The median of a pixel's good 3 x 3 neighbourhood: a hot pixel or a cosmic ray does not survive it.
 double neighbourhood_median(std::span<const float> pattern, const PatternShape& shape,
@@ -69,7 +71,8 @@ BeamDisc find_beam_disc(std::span<const float> mean_pattern, const PatternShape&
   constexpr double least_contrast = 3.0;
   if (!(brightest > 0.0) || brightest < least_contrast * average) {
     throw input_error(
-        "{}: no unscattered disc on the mean pattern (its brightest place has {:.4g}, the average pixel {:.4g}): is the "
+        "{}: no unscattered disc on the mean pattern (its brightest place has {:.4g}, the average pixel {:.4g}): is "
+        "the "
         "beam on the detector? With a beam stop or a dark-field geometry give --centre X,Y",
         source, brightest, average);
   }
@@ -97,7 +100,8 @@ BeamDisc find_beam_disc(std::span<const float> mean_pattern, const PatternShape&
     }
     if (at_edge) {
       throw input_error(
-          "{}: the unscattered disc near pixel x = {:.1f}, y = {:.1f} touches the detector's edge: centre the beam, or give "
+          "{}: the unscattered disc near pixel x = {:.1f}, y = {:.1f} touches the detector's edge: centre the beam, or "
+          "give "
           "--centre X,Y",
           source, disc.centre.x, disc.centre.y);
     }
@@ -162,7 +166,8 @@ DiscMeasurement DiscMeter::measure(std::span<const float> pattern, Point expecte
     const double background = m.rim_pixels > 0.0 ? m.rim / m.rim_pixels : 0.0;
     const double mass = m.sum - background * m.pixels;
     if (!(mass > 0.0)) return result;
-    result.centre = {centre.x + (m.x - background * m.pixels_x) / mass, centre.y + (m.y - background * m.pixels_y) / mass};
+    result.centre = {centre.x + (m.x - background * m.pixels_x) / mass,
+                     centre.y + (m.y - background * m.pixels_y) / mass};
     // A disc that has left its aperture is not followed across the pattern.
     if (std::hypot(result.centre.x - expected.x, result.centre.y - expected.y) > aperture_radius_px_) return result;
     centre = result.centre;
@@ -172,8 +177,8 @@ DiscMeasurement DiscMeter::measure(std::span<const float> pattern, Point expecte
 
 DescanPlane fit_descan_plane(std::span<const DiscPosition> positions) {
   if (positions.empty()) throw std::logic_error("no disc positions");
-  const auto [first_row, last_row] = std::minmax_element(
-      positions.begin(), positions.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+  const auto [first_row, last_row] = std::minmax_element(positions.begin(), positions.end(),
+                                                         [](const auto& a, const auto& b) { return a.row < b.row; });
   const auto [first_column, last_column] = std::minmax_element(
       positions.begin(), positions.end(), [](const auto& a, const auto& b) { return a.column < b.column; });
   const bool rows_differ = last_row->row > first_row->row;

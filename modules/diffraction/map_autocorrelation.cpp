@@ -77,8 +77,10 @@ SpeckleSize speckle_size(std::span<const LagValue> lags, double positions, doubl
     const double multiplicity = lag.dx == 0 && lag.dy == 0 ? 1.0 : 2.0;  // the other half plane
     pair_sum += multiplicity * lag.pairs;
     weighted_sum += multiplicity * lag.pairs * lag.value;
-    if (radius == 0.0) zero_lag = lag.value;
-    else points.push_back({radius, lag.value, lag.pairs});
+    if (radius == 0.0)
+      zero_lag = lag.value;
+    else
+      points.push_back({radius, lag.value, lag.pairs});
   }
   const double share = pair_sum / (positions * positions);
   if (!(share < 0.8) || points.size() < 8) return result;
@@ -161,7 +163,7 @@ struct MapAutocorrelation::State {
   int width = 0;
   double kept_positions = 0.0;
   std::vector<std::uint8_t> kept;
-  FftBuffer<float> padded;    // (height, 2 (width / 2 + 1)): real in, spectrum out
+  FftBuffer<float> padded;                  // (height, 2 (width / 2 + 1)): real in, spectrum out
   std::vector<std::vector<double>> powers;  // a group, (height, width / 2 + 1)
   std::vector<int> maps;
   std::vector<double> pairs;  // autocorrelation of the kept positions, (largest_lag + 1) x (2 largest_lag + 1)
@@ -223,9 +225,9 @@ MapAutocorrelation::MapAutocorrelation(std::int64_t ny, std::int64_t nx, int lar
   auto* complex = reinterpret_cast<fftwf_complex*>(s.padded.data());
   const int line_length[1] = {s.width};
   const int column_length[1] = {s.height};
-  s.lines = fftwf_plan_many_dft_r2c(1, line_length, static_cast<int>(ny), s.padded.data(), nullptr, 1,
-                                    static_cast<int>(2 * half), complex, nullptr, 1, static_cast<int>(half),
-                                    FFTW_ESTIMATE);
+  s.lines =
+      fftwf_plan_many_dft_r2c(1, line_length, static_cast<int>(ny), s.padded.data(), nullptr, 1,
+                              static_cast<int>(2 * half), complex, nullptr, 1, static_cast<int>(half), FFTW_ESTIMATE);
   s.columns = fftwf_plan_many_dft(1, column_length, static_cast<int>(half), complex, nullptr, static_cast<int>(half), 1,
                                   complex, nullptr, static_cast<int>(half), 1, FFTW_FORWARD, FFTW_ESTIMATE);
   if (s.lines == nullptr || s.columns == nullptr) {
@@ -276,7 +278,8 @@ bool MapAutocorrelation::add(std::span<const float> map, int group) {
     }
     std::fill(line + s.nx, line + stride, 0.0F);
   }
-  std::fill(s.padded.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(s.ny) * stride), s.padded.end(), 0.0F);
+  std::fill(s.padded.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(s.ny) * stride), s.padded.end(),
+            0.0F);
   s.transform();
   const auto place = static_cast<std::size_t>(group);
   add_powers(s.padded.data(), s.powers[place].size(), s.powers[place].data());
@@ -307,9 +310,15 @@ std::vector<LagValue> MapAutocorrelation::lags(int left_out) const {
   return result;
 }
 
-double MapAutocorrelation::positions() const noexcept { return state_->kept_positions; }
-int MapAutocorrelation::largest_lag() const noexcept { return state_->largest_lag; }
-int MapAutocorrelation::maps(int group) const noexcept { return state_->maps[static_cast<std::size_t>(group)]; }
+double MapAutocorrelation::positions() const noexcept {
+  return state_->kept_positions;
+}
+int MapAutocorrelation::largest_lag() const noexcept {
+  return state_->largest_lag;
+}
+int MapAutocorrelation::maps(int group) const noexcept {
+  return state_->maps[static_cast<std::size_t>(group)];
+}
 
 double MapAutocorrelation::bytes(std::int64_t ny, std::int64_t nx, int largest_lag, int groups) noexcept {
   const double points = static_cast<double>(fast_length(ny + largest_lag)) * (fast_length(nx + largest_lag) / 2 + 1);

@@ -17,15 +17,15 @@ struct LagValue {
 };
 
 struct SpeckleSize {
-  double fwhm = 0.0;            // full width at half maximum of the autocorrelation, in scan steps; NaN where there is none
-  double variance = 0.0;        // of the maps without noise: the autocorrelation extrapolated to zero lag
+  double fwhm = 0.0;      // full width at half maximum of the autocorrelation, in scan steps; NaN where there is none
+  double variance = 0.0;  // of the maps without noise: the autocorrelation extrapolated to zero lag
   double noise_variance = 0.0;  // the spike at zero lag above that
 };
 
-// The radial mean's full width at half maximum. The spike of uncorrelated noise at zero lag is left out: the value there
-// is extrapolated from small lags with a + b r^2 + c r^4. The maps' means were taken from the maps themselves, which
-// lowers every lag by the variance of the mean; that is put back, assuming no correlation beyond `largest_lag` steps.
-// NaN where the half maximum lies beyond the lags or under one step, or where the signal is lost in the scatter.
+// The radial mean's full width at half maximum. The spike of uncorrelated noise at zero lag is left out: the value
+// there is extrapolated from small lags with a + b r^2 + c r^4. The maps' means were taken from the maps themselves,
+// which lowers every lag by the variance of the mean; that is put back, assuming no correlation beyond `largest_lag`
+// steps. NaN where the half maximum lies beyond the lags or under one step, or where the signal is lost in the scatter.
 // Pure; tested against Gaussian and disc speckles.
 [[nodiscard]] SpeckleSize speckle_size(std::span<const LagValue> lags, double positions, double largest_lag);
 

@@ -59,7 +59,8 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
     result.area_fraction = 0.0;  // no speckles stand out of the noise
     return result;
   }
-  // Smoothing with 0.6 of the speckle's own width takes most of the noise; it widens a speckle's area by a known factor.
+  // Smoothing with 0.6 of the speckle's own width takes most of the noise; it widens a speckle's area by a known
+  // factor.
   constexpr double smoothing_share = 0.6;
   const double speckle_sigma = result.size / std::sqrt(8.0 * std::log(2.0));
   const double smoothing_sigma = smoothing_share * speckle_sigma;
@@ -85,7 +86,8 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
   // A scaled Poisson number of mean 1 and variance s^2 has the third cumulant s^4.
   const double white = std::max(0.0, result.noise_variance);
   const double variance = white * smoother.noise_squares();
-  const NoiseModel noise{variance, variance > 0.0 ? white * white * smoother.noise_cubes() / std::pow(variance, 1.5) : 0.0};
+  const NoiseModel noise{variance,
+                         variance > 0.0 ? white * white * smoother.noise_cubes() / std::pow(variance, 1.5) : 0.0};
   const AreaThreshold level = choose_area_threshold(pooled, moments, noise, most_false);
   const auto covered = [&](const IntensityHistogram& values) {
     const double share = values.share_above(level.threshold);

@@ -11,11 +11,11 @@
 namespace mesoglass::diffraction {
 
 struct MapDescriptors {
-  double size = 0.0;        // FWHM of the autocorrelation / sqrt 2, scan steps; NaN where not found
+  double size = 0.0;  // FWHM of the autocorrelation / sqrt 2, scan steps; NaN where not found
   double size_error = 0.0;
   double area_fraction = 0.0;
   double area_fraction_error = 0.0;
-  double variance = 0.0;        // of the relative intensity, noise removed
+  double variance = 0.0;  // of the relative intensity, noise removed
   double noise_variance = 0.0;
 };
 

@@ -68,28 +68,34 @@ class Writer {
   void descriptors(const std::string& group, const Curve& size, const Curve& diameter, const Curve& area_fraction,
                    const Curve& order, const Curve& quality, const Curve& intensity, const Curve& power,
                    const std::vector<double>& variance) {
-    const std::string size_text =
-        settings_.calibrated_size
-            ? "diameter of MRO domains from the maps' autocorrelation, calibrated for " + settings_.size_profile + " domains"
-            : "speckle size: full width at half maximum of the maps' autocorrelation over sqrt 2, probe removed in quadrature";
+    const std::string size_text = settings_.calibrated_size
+                                      ? "diameter of MRO domains from the maps' autocorrelation, calibrated for " +
+                                            settings_.size_profile + " domains"
+                                      : "speckle size: full width at half maximum of the maps' autocorrelation over "
+                                        "sqrt 2, probe removed in quadrature";
     const Curve& shown = settings_.calibrated_size ? diameter : size;
     curve(group + "/size", {k_}, shown.value, length_, size_text);
-    curve(group + "/size_error", {k_}, size.error, length_, "standard error of size, from leaving out groups of angles");
+    curve(group + "/size_error", {k_}, size.error, length_,
+          "standard error of size, from leaving out groups of angles");
     curve(group + "/size_diameter", {k_}, diameter.value, length_,
           "diameter of " + settings_.size_profile + " domains whose maps give this speckle size");
     curve(group + "/area_fraction", {k_}, area_fraction.value, "1",
           "part of the maps above the background's threshold, false positives removed");
     curve(group + "/area_fraction_error", {k_}, area_fraction.error, "1", "standard error of area_fraction");
     const bool cn = settings_.power_form == PowerForm::cn;
-    const std::string power_text = cn ? "angular power c_n = |I_n|^2/|I_0|^2, mean over patterns, counting noise removed"
-                                      : "angular power (N c_n)^2 of the mean c_n, counting noise removed";
+    const std::string power_text =
+        cn ? "angular power c_n = |I_n|^2/|I_0|^2, mean over patterns, counting noise removed"
+           : "angular power (N c_n)^2 of the mean c_n, counting noise removed";
     curve(group + "/power", {n_, k_}, power_as(settings_.power_form, sample_.angles, power.value), "1", power_text);
     curve(group + "/power_variance", {n_, k_}, variance, "1", "variance of c_n over patterns");
-    curve(group + "/power_error", {n_, k_}, power.error, "1", "standard error of the mean c_n, from leaving out blocks of the scan");
+    curve(group + "/power_error", {n_, k_}, power.error, "1",
+          "standard error of the mean c_n, from leaving out blocks of the scan");
     curve(group + "/order", {k_}, order.value, "1", "degree of order: sum of c_n over even n");
     curve(group + "/order_error", {k_}, order.error, "1", "standard error of order");
-    curve(group + "/odd_even_quality", {k_}, quality.value, "1", "sum of c_n over odd n by that over even n: plural scattering");
-    curve(group + "/radial_intensity", {k_}, intensity.value, "electrons a pixel", "mean over angles and kept patterns");
+    curve(group + "/odd_even_quality", {k_}, quality.value, "1",
+          "sum of c_n over odd n by that over even n: plural scattering");
+    curve(group + "/radial_intensity", {k_}, intensity.value, "electrons a pixel",
+          "mean over angles and kept patterns");
   }
 
   void area(const std::string& group, const AreaResult& area) {
@@ -100,9 +106,12 @@ class Writer {
                 {area.area_fraction, area.area_fraction_error}, {averages.order, averages.order_error},
                 {averages.odd_even_quality, unknown}, {averages.radial_intensity, unknown},
                 {averages.power, averages.power_error}, averages.power_variance);
-    curve(group + "/noise_bias", {n_, k_}, averages.noise_bias, "1", "counting noise that was removed from c_n: G beta_n / I_0");
-    curve(group + "/map_variance", {k_}, area.map_variance, "1", "variance of the maps' relative intensity, noise removed");
-    curve(group + "/map_noise_variance", {k_}, area.map_noise_variance, "1", "white noise in the maps' relative intensity");
+    curve(group + "/noise_bias", {n_, k_}, averages.noise_bias, "1",
+          "counting noise that was removed from c_n: G beta_n / I_0");
+    curve(group + "/map_variance", {k_}, area.map_variance, "1",
+          "variance of the maps' relative intensity, noise removed");
+    curve(group + "/map_noise_variance", {k_}, area.map_noise_variance, "1",
+          "white noise in the maps' relative intensity");
     const std::string pixel = area.k_known ? "nm^-1" : "px";
     const auto& shape = area.geometry.shape;
     const Axis ky = linear_axis("ky", pixel, static_cast<std::size_t>(shape.ny), area.k_per_pixel);
@@ -110,7 +119,8 @@ class Writer {
     curve(group + "/mean_pattern", {ky, kx}, area.mean_pattern, "detector units", "mean of the kept patterns");
     const Axis y = linear_axis("y", length_, static_cast<std::size_t>(area.scan_ny), area.scan_step_nm);
     const Axis x = linear_axis("x", length_, static_cast<std::size_t>(area.scan_nx), area.scan_step_nm);
-    curve(group + "/transmittance", {y, x}, area.transmittance, "1", "intensity in the unscattered disc over all intensity");
+    curve(group + "/transmittance", {y, x}, area.transmittance, "1",
+          "intensity in the unscattered disc over all intensity");
     curve(group + "/disc_x", {y, x}, area.centre_x_px, "px", "centre of mass of the unscattered disc along kx");
     curve(group + "/disc_y", {y, x}, area.centre_y_px, "px", "centre of mass of the unscattered disc along ky");
     transmittance_histogram(group, area.transmittance);
@@ -164,13 +174,15 @@ class Writer {
     std::vector<double> phi;
     for (const ExampleMap& map : area.example_maps) {
       const double electrons = area.averages.radial_intensity[static_cast<std::size_t>(map.bin)];
-      for (const float relative : map.relative) values.push_back(static_cast<float>(static_cast<double>(relative) * electrons));
+      for (const float relative : map.relative)
+        values.push_back(static_cast<float>(static_cast<double>(relative) * electrons));
       k.push_back(sample_.k_range.k(map.bin));
       phi.push_back(2.0 * units::pi * map.angle / area.grid.angles);
     }
     const Axis index = linear_axis("map", "1", area.example_maps.size(), 1.0);
-    write_array<float>(file_, group + "/example_maps", {index, y, x}, values, "electrons a pixel",
-                       "dark-field maps: intensity relative to the pattern's own mean at that k, times the mean at that k");
+    write_array<float>(
+        file_, group + "/example_maps", {index, y, x}, values, "electrons a pixel",
+        "dark-field maps: intensity relative to the pattern's own mean at that k, times the mean at that k");
     curve(group + "/example_map_k", {index}, k, k_.unit, "k of the example maps");
     curve(group + "/example_map_phi", {index}, phi, "rad", "angle of the example maps, from +kx towards +ky");
   }
@@ -179,7 +191,8 @@ class Writer {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     file_.create_group(group);
     const AreaGeometry& geometry = area.geometry;
-    const Point centre = geometry.centre_at(0.5 * static_cast<double>(area.scan_ny - 1), 0.5 * static_cast<double>(area.scan_nx - 1));
+    const Point centre =
+        geometry.centre_at(0.5 * static_cast<double>(area.scan_ny - 1), 0.5 * static_cast<double>(area.scan_nx - 1));
     const auto real = [&](const char* name, double value) { file_.set_attribute(group, name, value); };
     const auto whole = [&](const char* name, std::int64_t value) { file_.set_attribute(group, name, value); };
     file_.set_attribute(group, "source", area.name);
@@ -194,8 +207,10 @@ class Writer {
     real("scan_step_nm", area.scan_step_known ? area.scan_step_nm : nan);
     real("gain", geometry.gain);
     real("probe_fwhm_nm", settings_.probe_fwhm_nm);
-    real("disc_centre_x_px", geometry.plane.at(0.5 * static_cast<double>(area.scan_ny - 1), 0.5 * static_cast<double>(area.scan_nx - 1)).x);
-    real("disc_centre_y_px", geometry.plane.at(0.5 * static_cast<double>(area.scan_ny - 1), 0.5 * static_cast<double>(area.scan_nx - 1)).y);
+    real("disc_centre_x_px",
+         geometry.plane.at(0.5 * static_cast<double>(area.scan_ny - 1), 0.5 * static_cast<double>(area.scan_nx - 1)).x);
+    real("disc_centre_y_px",
+         geometry.plane.at(0.5 * static_cast<double>(area.scan_ny - 1), 0.5 * static_cast<double>(area.scan_nx - 1)).y);
     real("disc_radius_px", geometry.disc ? geometry.disc->radius_px : nan);
     real("disc_aperture_px", geometry.disc ? geometry.aperture_radius_px : nan);
     real("descan_x_px_a_column", geometry.plane.x_column);

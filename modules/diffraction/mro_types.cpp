@@ -49,7 +49,8 @@ std::vector<CurvePeak> peaks_of(std::span<const double> values, std::span<const 
     double sum = 0.0, weight = 0.0;
     for (const int step : {-1, 0, 1}) {
       const auto j = static_cast<std::ptrdiff_t>(i) + step;
-      if (j < 0 || j >= static_cast<std::ptrdiff_t>(values.size()) || !std::isfinite(values[static_cast<std::size_t>(j)])) {
+      if (j < 0 || j >= static_cast<std::ptrdiff_t>(values.size()) ||
+          !std::isfinite(values[static_cast<std::size_t>(j)])) {
         continue;
       }
       const double w = step == 0 ? 0.5 : 0.25;

@@ -21,10 +21,11 @@ struct DescriptorCurves {
   std::span<const double> order, order_error;
 };
 
-// A peak of order(k) or size(k) is a maximum of the curve, smoothed over three bins, that stands above the higher of the
-// minima beside it by more than `significance` standard errors and 5 % of the curve's highest value, at a k whose order
-// is itself significant; its range is where the curve stays above half of that height. Peaks of the two curves whose ranges hold each other's maximum are one type. Size, area fraction and order of a
-// type are the error-weighted means over the three bins about its peak. Ordered by k. Pure.
+// A peak of order(k) or size(k) is a maximum of the curve, smoothed over three bins, that stands above the higher of
+// the minima beside it by more than `significance` standard errors and 5 % of the curve's highest value, at a k whose
+// order is itself significant; its range is where the curve stays above half of that height. Peaks of the two curves
+// whose ranges hold each other's maximum are one type. Size, area fraction and order of a type are the error-weighted
+// means over the three bins about its peak. Ordered by k. Pure.
 [[nodiscard]] std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance);
 
 }  // namespace mesoglass::diffraction

@@ -30,7 +30,8 @@ MESOGLASS_KERNEL void accumulate(const float* powers, const double* noise, std::
 // Sum of every second n from `first` to `limit`.
 double every_second(std::span<const double> values, int first, int limit) {
   double sum = 0.0;
-  for (int n = first; n <= limit && n < static_cast<int>(values.size()); n += 2) sum += values[static_cast<std::size_t>(n)];
+  for (int n = first; n <= limit && n < static_cast<int>(values.size()); n += 2)
+    sum += values[static_cast<std::size_t>(n)];
   return sum;
 }
 
@@ -77,8 +78,8 @@ void PatternStatistics::add(std::int64_t row, std::int64_t column, std::span<con
   harmonics_.compute(polar, grid_.bins, powers_);
   const auto orders = static_cast<std::size_t>(harmonics_.orders());
   const auto bins = static_cast<std::size_t>(grid_.bins);
-  const auto block = static_cast<std::size_t>((row * blocks_a_side / scan_ny_) * blocks_a_side +
-                                              column * blocks_a_side / scan_nx_);
+  const auto block =
+      static_cast<std::size_t>((row * blocks_a_side / scan_ny_) * blocks_a_side + column * blocks_a_side / scan_nx_);
   const PartialBins* partial = table.missing_samples().empty() ? nullptr : &partial_bins(table);
   for (std::size_t bin = 0; bin < bins; ++bin) {
     const int valid = table.valid_angles(static_cast<int>(bin));
@@ -90,7 +91,7 @@ void PatternStatistics::add(std::int64_t row, std::int64_t column, std::span<con
     if (valid == 0 || !(sum > 0.0) || !(squared_sum > 0.0)) continue;
     const double mean = sum / valid;
     const double total = mean * grid_.angles;  // I_0
-    std::span<const double> noise;  // S_n = N beta_n
+    std::span<const double> noise;             // S_n = N beta_n
     if (valid == grid_.angles) {
       noise = table.noise_power(static_cast<int>(bin));
     } else {
@@ -102,7 +103,8 @@ void PatternStatistics::add(std::int64_t row, std::int64_t column, std::span<con
     }
     // Variance of a pixel: gain times its mean. Bias of c_n = gain <I> S_n / I_0^2 = gain beta_n / I_0.
     accumulate(powers, noise.data(), orders, 1.0 / (total * total), gain_ * mean / (total * total),
-               sums_.data() + (block * bins + bin) * orders, squares_.data() + bin * orders, bias_.data() + bin * orders);
+               sums_.data() + (block * bins + bin) * orders, squares_.data() + bin * orders,
+               bias_.data() + bin * orders);
     counts_[block * bins + bin] += 1.0;
     intensity_[bin] += mean / gain_;
   }
@@ -163,7 +165,8 @@ PatternAverages PatternStatistics::averages(const Communicator& communicator) {
     }
     result.order[bin] = every_second(mean, 2, order_limit_);
     result.order_error[bin] = jackknife_error(order_without);
-    if (result.order[bin] != 0.0) result.odd_even_quality[bin] = every_second(mean, 1, order_limit_) / result.order[bin];
+    if (result.order[bin] != 0.0)
+      result.odd_even_quality[bin] = every_second(mean, 1, order_limit_) / result.order[bin];
   }
   return result;
 }

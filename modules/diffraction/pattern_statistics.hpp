@@ -17,7 +17,7 @@ struct PatternAverages {
   int orders = 0;
   int bins = 0;
   std::vector<double> power, power_variance, power_error;
-  std::vector<double> noise_bias;        // (orders, bins): what was removed, G beta_n / I_0
+  std::vector<double> noise_bias;          // (orders, bins): what was removed, G beta_n / I_0
   std::vector<double> order, order_error;  // sum of even n from 2 to order_limit
   std::vector<double> odd_even_quality;    // sum of odd n over sum of even n, same limit
   std::vector<double> radial_intensity;    // electrons a pixel

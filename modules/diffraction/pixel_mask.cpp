@@ -52,8 +52,10 @@ PixelMask mask_from_npy(const std::string& source, const PatternShape& shape) {
       R"('descr'\s*:\s*'[|<>=]?(u1|i1|b1|\?)'.*'fortran_order'\s*:\s*False.*'shape'\s*:\s*\(\s*(\d+)\s*,\s*(\d+)\s*\))");
   if (!file || !std::regex_search(header, match, form) || std::stoll(match[2]) != shape.ny ||
       std::stoll(match[3]) != shape.nx) {
-    throw input_error("{}: the mask must be a C-ordered array of bytes or booleans with the patterns' shape {} x {}: its header is {}",
-                      source, shape.ny, shape.nx, header);
+    throw input_error(
+        "{}: the mask must be a C-ordered array of bytes or booleans with the patterns' shape {} x {}: its header is "
+        "{}",
+        source, shape.ny, shape.nx, header);
   }
   std::vector<std::uint8_t> flags(static_cast<std::size_t>(shape.pixels()));
   if (!file.read(reinterpret_cast<char*>(flags.data()), static_cast<std::streamsize>(flags.size()))) {
@@ -81,12 +83,14 @@ PixelMask mask_from_shapes(const std::string& text, const PatternShape& shape, c
                              (kind == "polygon" && values.size() >= 6 && values.size() % 2 == 0);
     if (!words.eof() || !finite || !right_count) {
       throw input_error(
-          "{}, line {}: \"{}\" is not a shape: use circle X Y RADIUS, rectangle X0 Y0 X1 Y1, polygon X1 Y1 X2 Y2 X3 Y3 ..., or "
+          "{}, line {}: \"{}\" is not a shape: use circle X Y RADIUS, rectangle X0 Y0 X1 Y1, polygon X1 Y1 X2 Y2 X3 Y3 "
+          "..., or "
           "pixel X Y",
           source, number, line);
     }
     std::vector<Point> corners;
-    for (std::size_t i = 0; kind == "polygon" && i < values.size(); i += 2) corners.push_back({values[i], values[i + 1]});
+    for (std::size_t i = 0; kind == "polygon" && i < values.size(); i += 2)
+      corners.push_back({values[i], values[i + 1]});
     for (std::int64_t y = 0; y < shape.ny; ++y) {
       for (std::int64_t x = 0; x < shape.nx; ++x) {
         const auto px = static_cast<double>(x);
@@ -95,7 +99,8 @@ PixelMask mask_from_shapes(const std::string& text, const PatternShape& shape, c
             (kind == "circle" && std::hypot(px - values[0], py - values[1]) <= values[2]) ||
             (kind == "rectangle" && px >= std::min(values[0], values[2]) && px <= std::max(values[0], values[2]) &&
              py >= std::min(values[1], values[3]) && py <= std::max(values[1], values[3])) ||
-            (kind == "pixel" && px == values[0] && py == values[1]) || (kind == "polygon" && inside_polygon(corners, px, py));
+            (kind == "pixel" && px == values[0] && py == values[1]) ||
+            (kind == "polygon" && inside_polygon(corners, px, py));
         if (covered) good[static_cast<std::size_t>(y * shape.nx + x)] = 0;
       }
     }
@@ -111,8 +116,8 @@ PixelMask read_pixel_mask(const Communicator& communicator, const std::string& s
     const std::string dataset = source.substr(colon + 1);
     const auto expected = Shape{static_cast<std::uint64_t>(shape.ny), static_cast<std::uint64_t>(shape.nx)};
     if (!file.is_dataset(dataset) || file.shape(dataset) != expected) {
-      throw input_error("{}: no dataset {} with the patterns' shape {} x {}: name one as FILE.h5:/path", source, dataset, shape.ny,
-                        shape.nx);
+      throw input_error("{}: no dataset {} with the patterns' shape {} x {}: name one as FILE.h5:/path", source,
+                        dataset, shape.ny, shape.nx);
     }
     good = mask_from_flags(file.read<std::uint8_t>(dataset));
   } else {

@@ -65,8 +65,8 @@ InterpolationTable::InterpolationTable(const PolarGrid& grid, const PatternShape
         if (kept < least_good_weight) continue;
         for (double& weight : w) weight /= kept;
       }
-      const std::size_t sample = static_cast<std::size_t>(bin) * static_cast<std::size_t>(grid.angles) +
-                                 static_cast<std::size_t>(angle);
+      const std::size_t sample =
+          static_cast<std::size_t>(bin) * static_cast<std::size_t>(grid.angles) + static_cast<std::size_t>(angle);
       offsets_[sample] = static_cast<std::int32_t>(offset);
       for (std::size_t corner = 0; corner < 4; ++corner) weights_[4 * sample + corner] = static_cast<float>(w[corner]);
       missing_[sample] = 0;
@@ -138,7 +138,8 @@ void InterpolationTable::compute_noise() const {
     }
     for (std::size_t step = 0; step < angles; ++step) {
       if (correlation[step] == 0.0) continue;
-      for (std::size_t n = 0; n < orders; ++n) noise_[bin * orders + n] += correlation[step] * cosine[(n * step) % angles];
+      for (std::size_t n = 0; n < orders; ++n)
+        noise_[bin * orders + n] += correlation[step] * cosine[(n * step) % angles];
     }
   }
 }

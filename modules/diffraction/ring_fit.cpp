@@ -54,8 +54,8 @@ std::optional<Peak> most_prominent(const std::vector<double>& values, std::size_
 
 // The mean and its slope over sectors, and every sector's displacement from it.
 struct Displacements {
-  std::vector<double> delta;   // pixels; NaN where the sector does not show the ring
-  std::vector<double> profile; // mean over sectors
+  std::vector<double> delta;    // pixels; NaN where the sector does not show the ring
+  std::vector<double> profile;  // mean over sectors
 };
 
 Displacements displacements(std::span<const float> polar, const InterpolationTable& table) {
@@ -98,7 +98,8 @@ Displacements displacements(std::span<const float> polar, const InterpolationTab
   return result;
 }
 
-// delta(phi) = sum over n of cosine[n] cos(n phi) + sine[n] sin(n phi), least squares over the sectors that have a value.
+// delta(phi) = sum over n of cosine[n] cos(n phi) + sine[n] sin(n phi), least squares over the sectors that have a
+// value.
 struct HarmonicFit {
   double cosine[harmonics] = {};
   double sine[harmonics] = {};
@@ -212,14 +213,17 @@ RingFit fit_ring(std::span<const float> mean_pattern, const PatternShape& shape,
   if (options.radius_px) {
     peak.bin = static_cast<std::size_t>(*options.radius_px);
     if (peak.bin < 3 || peak.bin + 3 >= last) {
-      throw input_error("{}: --ring-radius {} px is not on the detector (radii up to {} px have half a circle on it): give another",
-                        source, *options.radius_px, last);
+      throw input_error(
+          "{}: --ring-radius {} px is not on the detector (radii up to {} px have half a circle on it): give another",
+          source, *options.radius_px, last);
     }
     const std::size_t reach = std::max<std::size_t>(6, peak.bin / 8);
-    const auto near = most_prominent(values, std::max(first, peak.bin - std::min(peak.bin, reach)),
-                                     std::min(last, peak.bin + reach));
-    if (near) peak = *near;
-    else peak.half_width = 0.08 * static_cast<double>(peak.bin);
+    const auto near =
+        most_prominent(values, std::max(first, peak.bin - std::min(peak.bin, reach)), std::min(last, peak.bin + reach));
+    if (near)
+      peak = *near;
+    else
+      peak.half_width = 0.08 * static_cast<double>(peak.bin);
   } else {
     std::optional<Peak> found;
     if (first + 4 < last) found = most_prominent(values, first, last);
@@ -236,7 +240,8 @@ RingFit fit_ring(std::span<const float> mean_pattern, const PatternShape& shape,
     if (!found || count < 8 || found->half_width < 1.0 || found->prominence < least_significance * noise ||
         found->prominence < 0.01 * values[found->bin]) {
       throw input_error(
-          "{}: no ring or halo on the mean pattern (radial profile from {} to {} px, best peak {:.3g} above its sides, scatter "
+          "{}: no ring or halo on the mean pattern (radial profile from {} to {} px, best peak {:.3g} above its sides, "
+          "scatter "
           "{:.3g}): give --ring-radius PX, or --no-ring-fit to keep the disc's centre",
           source, first, last, found ? found->prominence : 0.0, noise);
     }
@@ -264,7 +269,8 @@ RingFit fit_ring(std::span<const float> mean_pattern, const PatternShape& shape,
     fit = fit_harmonics(measured.delta);
     if (fit.used < sectors / 3) {
       throw input_error(
-          "{}: the ring near {:.1f} px is seen in only {} of {} sectors about x = {:.1f}, y = {:.1f}: mask what covers it, or "
+          "{}: the ring near {:.1f} px is seen in only {} of {} sectors about x = {:.1f}, y = {:.1f}: mask what covers "
+          "it, or "
           "give --ring-radius PX or --centre X,Y",
           source, ring.radius_px, fit.used, sectors, ring.centre.x, ring.centre.y);
     }

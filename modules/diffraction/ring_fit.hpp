@@ -31,9 +31,9 @@ struct RingFit {
 };
 
 struct RingFitOptions {
-  double inner_radius_px = 0.0;            // look outside of this (the disc and its skirt)
-  std::optional<double> radius_px;         // where the ring is, if the user says so
-  std::optional<Ellipse> ellipse;          // known ellipse: only the centre is fitted
+  double inner_radius_px = 0.0;     // look outside of this (the disc and its skirt)
+  std::optional<double> radius_px;  // where the ring is, if the user says so
+  std::optional<Ellipse> ellipse;   // known ellipse: only the centre is fitted
 };
 
 // Finds the most prominent ring of the radial profile about `start`, then iterates: in every sector the profile is

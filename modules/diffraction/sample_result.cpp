@@ -58,18 +58,25 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
   sample.angles = areas.front().grid.angles;
   sample.k_known = areas.front().k_known;
   sample.scan_step_known = areas.front().scan_step_known;
-  sample.size = average(areas, [](const auto& a) -> const auto& { return a.size; },
-                        [](const auto& a) -> const auto& { return a.size_error; });
+  sample.size = average(
+      areas, [](const auto& a) -> const auto& { return a.size; },
+      [](const auto& a) -> const auto& { return a.size_error; });
   sample.size_diameter = average(areas, [](const auto& a) -> const auto& { return a.size_diameter; }, {});
-  sample.area_fraction = average(areas, [](const auto& a) -> const auto& { return a.area_fraction; },
-                                 [](const auto& a) -> const auto& { return a.area_fraction_error; });
-  sample.order = average(areas, [](const auto& a) -> const auto& { return a.averages.order; },
-                         [](const auto& a) -> const auto& { return a.averages.order_error; });
-  sample.odd_even_quality = average(areas, [](const auto& a) -> const auto& { return a.averages.odd_even_quality; }, {});
-  sample.radial_intensity = average(areas, [](const auto& a) -> const auto& { return a.averages.radial_intensity; }, {});
-  sample.power = average(areas, [](const auto& a) -> const auto& { return a.averages.power; },
-                         [](const auto& a) -> const auto& { return a.averages.power_error; });
-  sample.power_variance = average(areas, [](const auto& a) -> const auto& { return a.averages.power_variance; }, {}).value;
+  sample.area_fraction = average(
+      areas, [](const auto& a) -> const auto& { return a.area_fraction; },
+      [](const auto& a) -> const auto& { return a.area_fraction_error; });
+  sample.order = average(
+      areas, [](const auto& a) -> const auto& { return a.averages.order; },
+      [](const auto& a) -> const auto& { return a.averages.order_error; });
+  sample.odd_even_quality =
+      average(areas, [](const auto& a) -> const auto& { return a.averages.odd_even_quality; }, {});
+  sample.radial_intensity =
+      average(areas, [](const auto& a) -> const auto& { return a.averages.radial_intensity; }, {});
+  sample.power = average(
+      areas, [](const auto& a) -> const auto& { return a.averages.power; },
+      [](const auto& a) -> const auto& { return a.averages.power_error; });
+  sample.power_variance =
+      average(areas, [](const auto& a) -> const auto& { return a.averages.power_variance; }, {}).value;
   const auto k = sample.k();
   sample.types = find_mro_types({k, sample.size.value, sample.size.error, sample.area_fraction.value,
                                  sample.area_fraction.error, sample.order.value, sample.order.error},

@@ -22,7 +22,7 @@ struct SampleResult {
   bool scan_step_known = false;  // nm, else scan steps
   std::vector<AreaResult> areas;
   Curve size, size_diameter, area_fraction, order, odd_even_quality, radial_intensity;
-  Curve power;                        // (orders, bins)
+  Curve power;  // (orders, bins)
   std::vector<double> power_variance;
   std::vector<MroType> types;
 

@@ -15,9 +15,9 @@ enum class DomainProfile {
 
 [[nodiscard]] DomainProfile domain_profile_named(const std::string& name);
 
-// FWHM of the autocorrelation over sqrt 2, the probe (a Gaussian of full width `probe_fwhm`) taken out in quadrature, of
-// a domain of the given diameter: what speckle_size gives for many of them, in the same unit as the inputs. Computed by
-// numerical convolution to better than 0.3 %. 0 where the probe hides the domain. Pure.
+// FWHM of the autocorrelation over sqrt 2, the probe (a Gaussian of full width `probe_fwhm`) taken out in quadrature,
+// of a domain of the given diameter: what speckle_size gives for many of them, in the same unit as the inputs. Computed
+// by numerical convolution to better than 0.3 %. 0 where the probe hides the domain. Pure.
 [[nodiscard]] double estimated_size(DomainProfile profile, double diameter, double probe_fwhm);
 
 // The inverse: diameter for a measured size; NaN for sizes that are not positive. For a Gaussian it is the size itself.

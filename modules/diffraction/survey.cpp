@@ -20,13 +20,15 @@ constexpr double aperture_ratio = 1.25;   // of the disc's radius
 
 // Adds the rows of all ranks in row order, so that the sum has the same bits on any number of ranks. `rows` holds this
 // rank's rows one after the other. Collective.
-std::vector<double> sum_in_row_order(const Communicator& communicator, std::span<const double> rows, std::size_t width) {
+std::vector<double> sum_in_row_order(const Communicator& communicator, std::span<const double> rows,
+                                     std::size_t width) {
   std::vector<double> total(width, 0.0);
   const int rank = communicator.rank();
   const int last = communicator.size() - 1;
   const auto count = static_cast<int>(width);
   if (rank > 0) {
-    check_mpi(MPI_Recv(total.data(), count, MPI_DOUBLE, rank - 1, 0, communicator.get(), MPI_STATUS_IGNORE), "MPI_Recv");
+    check_mpi(MPI_Recv(total.data(), count, MPI_DOUBLE, rank - 1, 0, communicator.get(), MPI_STATUS_IGNORE),
+              "MPI_Recv");
   }
   for (std::size_t row = 0; row + width <= rows.size(); row += width) {
     for (std::size_t index = 0; index < width; ++index) total[index] += rows[row + index];
@@ -121,8 +123,9 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   geometry.gain = scan.gain.value.value_or(1.0);
   const auto refuse = [&](const Error& error) { collectively(communicator, [&] { throw error; }); };
   if (scan.pattern_ny < least_pattern_side || scan.pattern_nx < least_pattern_side) {
-    refuse(input_error("{}: patterns of {} x {} pixels show no rings (at least {} x {} are needed): is this a diffraction scan?",
-                      source, scan.pattern_ny, scan.pattern_nx, least_pattern_side, least_pattern_side));
+    refuse(input_error(
+        "{}: patterns of {} x {} pixels show no rings (at least {} x {} are needed): is this a diffraction scan?",
+        source, scan.pattern_ny, scan.pattern_nx, least_pattern_side, least_pattern_side));
   }
   if (!settings.mask.empty()) geometry.good = read_pixel_mask(communicator, settings.mask, geometry.shape);
 
@@ -149,19 +152,22 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   const double patterns = sums[pixels];
   sums.resize(pixels);
   if (!(patterns > 0.0)) {
-    refuse(input_error("{}: every one of the {} sampled patterns has NaN or infinite pixels: the file is damaged, or read with "
-                      "the wrong element type",
-                      source, static_cast<std::int64_t>(all_rows.size()) * scan.scan_nx));
+    refuse(input_error(
+        "{}: every one of the {} sampled patterns has NaN or infinite pixels: the file is damaged, or read with "
+        "the wrong element type",
+        source, static_cast<std::int64_t>(all_rows.size()) * scan.scan_nx));
   }
   if (std::all_of(sums.begin(), sums.end(), [](double value) { return value == 0.0; })) {
-    refuse(input_error("{}: the {} sampled patterns are all zero: nothing was recorded", source, static_cast<std::int64_t>(patterns)));
+    refuse(input_error("{}: the {} sampled patterns are all zero: nothing was recorded", source,
+                       static_cast<std::int64_t>(patterns)));
   }
   geometry.sampled_patterns = static_cast<std::int64_t>(patterns);
   const std::vector<float> mean = to_float(sums, 1.0 / patterns);
   if (settings.find_bad_pixels) {
     geometry.bad_pixels = mark_bad_pixels(mean, geometry.shape, geometry.gain, patterns, geometry.good);
     if (geometry.bad_pixels.dead + geometry.bad_pixels.hot > 0) {
-      log.information("{}: left out {} dead and {} hot pixels", source, geometry.bad_pixels.dead, geometry.bad_pixels.hot);
+      log.information("{}: left out {} dead and {} hot pixels", source, geometry.bad_pixels.dead,
+                      geometry.bad_pixels.hot);
     }
   }
 
@@ -176,8 +182,8 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   const Point reference{0.5 * static_cast<double>(scan.scan_nx - 1), 0.5 * static_cast<double>(scan.scan_ny - 1)};
   geometry.median_transmittance = std::numeric_limits<double>::quiet_NaN();
   if (geometry.disc) {
-    geometry.aperture_radius_px =
-        settings.disc_radius_px.value_or(std::max(geometry.disc->radius_px * aperture_ratio, geometry.disc->radius_px + 1.5));
+    geometry.aperture_radius_px = settings.disc_radius_px.value_or(
+        std::max(geometry.disc->radius_px * aperture_ratio, geometry.disc->radius_px + 1.5));
     const DiscMeter meter(geometry.shape, geometry.good, geometry.aperture_radius_px);
     std::vector<DiscSample> own;
     collectively(communicator, [&] {
@@ -190,8 +196,10 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
     });
     const auto samples = communicator.all_gather(std::span<const DiscSample>(own));
     if (samples.empty()) {
-      refuse(input_error("{}: the disc is not seen in any single pattern (radius {:.1f} px at x = {:.1f}, y = {:.1f}): give --centre X,Y",
-                        source, geometry.disc->radius_px, geometry.disc->centre.x, geometry.disc->centre.y));
+      refuse(
+          input_error("{}: the disc is not seen in any single pattern (radius {:.1f} px at x = {:.1f}, y = {:.1f}): "
+                      "give --centre X,Y",
+                      source, geometry.disc->radius_px, geometry.disc->centre.x, geometry.disc->centre.y));
     }
     std::vector<DiscPosition> positions;
     std::vector<double> transmittances;
@@ -213,8 +221,9 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   // 3. The mean with descan taken out, and the ring on it.
   const Point middle = geometry.plane.at(reference.y, reference.x);
   constexpr double negligible_px = 0.02;
-  const double descan = std::hypot(geometry.plane.x_column, geometry.plane.y_column) * static_cast<double>(scan.scan_nx) +
-                        std::hypot(geometry.plane.x_row, geometry.plane.y_row) * static_cast<double>(scan.scan_ny);
+  const double descan =
+      std::hypot(geometry.plane.x_column, geometry.plane.y_column) * static_cast<double>(scan.scan_nx) +
+      std::hypot(geometry.plane.x_row, geometry.plane.y_row) * static_cast<double>(scan.scan_ny);
   std::vector<float> aligned = mean;
   PixelMask aligned_good = geometry.good;
   if (descan > negligible_px) {
@@ -245,7 +254,9 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   geometry.ellipse = geometry.ring->ellipse;
   geometry.ring_offset = {geometry.ring->centre.x - middle.x, geometry.ring->centre.y - middle.y};
   if (!geometry.ring->converged) {
-    log.warning("{}: the ring fit still moves after its last round: look at the centre and the ellipse before trusting c_n", source);
+    log.warning(
+        "{}: the ring fit still moves after its last round: look at the centre and the ellipse before trusting c_n",
+        source);
   }
   return geometry;
 }

@@ -1,5 +1,5 @@
-// A first look at some rows of a scan: bad pixels, the unscattered disc, descan, ring and ellipse. What it finds is used
-// for every pattern.
+// A first look at some rows of a scan: bad pixels, the unscattered disc, descan, ring and ellipse. What it finds is
+// used for every pattern.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +23,11 @@ struct AreaGeometry {
   BadPixels bad_pixels;
   std::optional<BeamDisc> disc;  // none behind a beam stop, where the user gave the centre
   double aperture_radius_px = 0.0;
-  DescanPlane plane;             // of the disc's centre
-  Point ring_offset;             // from the disc's centre to the ring's
-  std::optional<RingFit> ring;   // at the middle of the scan; none without a ring fit
+  DescanPlane plane;            // of the disc's centre
+  Point ring_offset;            // from the disc's centre to the ring's
+  std::optional<RingFit> ring;  // at the middle of the scan; none without a ring fit
   Ellipse ellipse;
-  double gain = 1.0;             // detector units an electron
+  double gain = 1.0;                  // detector units an electron
   double median_transmittance = 0.0;  // of the sampled patterns, NaN without a disc
   std::int64_t sampled_patterns = 0;
 

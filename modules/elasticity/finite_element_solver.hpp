@@ -25,7 +25,8 @@ enum class Faces { periodic, gripped_x, gripped_y, gripped_z };
 // The same elements as the Fourier solvers: agrees with them to the solver tolerance. Defaults: CG on the energy norm
 // of the residual; geometric multigrid with Galerkin coarse operators, Chebyshev/Jacobi smoothing, as many levels as
 // the sizes divide by two; where they do not, algebraic multigrid with the rigid-body modes. Everything can be changed
-// by PETSc's options with the prefix "el_" (insert_petsc_options). About 9 kB a node in all (27 x 3 x 3 matrix entries, twice while they are assembled, and the coarse levels).
+// by PETSc's options with the prefix "el_" (insert_petsc_options). About 9 kB a node in all (27 x 3 x 3 matrix entries,
+// twice while they are assembled, and the coarse levels).
 class FiniteElementSolver {
  public:
   // Moduli (GPa) of this rank's voxels as in HeterogeneousSolver, void voxels included. Throws InputError for

@@ -47,9 +47,10 @@ RunCurves read_run(const Communicator& self, const EnsembleDesign& design, std::
   const auto file = Hdf5File::open(self, path);
   file.check_format("mesoglass deform", 1);
   if (file.read_text("/provenance/configuration") != run_configuration(design, run)) {
-    throw input_error("{} was made by another design (its options differ): collect it with that design, or remove it and "
-                      "run this one again",
-                      path.string());
+    throw input_error(
+        "{} was made by another design (its options differ): collect it with that design, or remove it and "
+        "run this one again",
+        path.string());
   }
   row.peak_stress_gpa = file.attribute_real("/outcome", "peak_stress_gpa");
   row.peak_strain = file.attribute_real("/outcome", "peak_strain");
@@ -65,9 +66,10 @@ RunCurves read_run(const Communicator& self, const EnsembleDesign& design, std::
   const std::size_t rows = curves.strain.size();
   if (rows == 0 || curves.stress.size() != rows || curves.largest_cfv.size() != rows || elastic.size() != rows ||
       dissipated.size() != rows) {
-    throw input_error("{}: the columns of /history are empty or differ in length: the file is damaged, remove it and run "
-                      "the ensemble again",
-                      path.string());
+    throw input_error(
+        "{}: the columns of /history are empty or differ in length: the file is damaged, remove it and run "
+        "the ensemble again",
+        path.string());
   }
   row.elastic_energy_ev = elastic.back();
   row.dissipated_work_ev = dissipated.back();
@@ -197,7 +199,8 @@ Collection collect_runs(const Communicator& communicator, const EnsembleDesign& 
       if (row.status == RunStatus::complete) {
         try {
           curves[run] = read_run(self, design, number, path, row);
-          largest_strain = std::max(largest_strain, *std::max_element(curves[run].strain.begin(), curves[run].strain.end()));
+          largest_strain =
+              std::max(largest_strain, *std::max_element(curves[run].strain.begin(), curves[run].strain.end()));
         } catch (const Error& error) {
           row = RunRow{};
           row.status = RunStatus::failed;
@@ -237,9 +240,9 @@ Collection collect_runs(const Communicator& communicator, const EnsembleDesign& 
   return collection;
 }
 
-void write_collection(const Communicator& communicator, const std::filesystem::path& path,
-                      const EnsembleDesign& design, const std::filesystem::path& runs_folder,
-                      const Collection& collection, const Provenance& provenance) {
+void write_collection(const Communicator& communicator, const std::filesystem::path& path, const EnsembleDesign& design,
+                      const std::filesystem::path& runs_folder, const Collection& collection,
+                      const Provenance& provenance) {
   auto file = Hdf5File::create(communicator, path);
   file.write_format("mesoglass ensemble", 1, 0);
 

@@ -70,14 +70,14 @@ struct Collection {
 // Statistics of the groups from rows of all runs (numbered as in the design). Pure.
 [[nodiscard]] std::vector<GroupRow> group_statistics(const EnsembleDesign& design, const std::vector<RunRow>& runs);
 
-// Reads every run (shared among the ranks) and computes the statistics. A run that is missing, failed, cannot be read or
-// was made by another design is a row that says so. The same on any number of ranks. Collective.
+// Reads every run (shared among the ranks) and computes the statistics. A run that is missing, failed, cannot be read
+// or was made by another design is a row that says so. The same on any number of ranks. Collective.
 [[nodiscard]] Collection collect_runs(const Communicator& communicator, const EnsembleDesign& design,
                                       const std::filesystem::path& runs_folder);
 
 // Writes ensemble.h5 (docs/formats.md) to `path` (an AtomicOutput's temporary path). Collective.
-void write_collection(const Communicator& communicator, const std::filesystem::path& path,
-                      const EnsembleDesign& design, const std::filesystem::path& runs_folder,
-                      const Collection& collection, const Provenance& provenance);
+void write_collection(const Communicator& communicator, const std::filesystem::path& path, const EnsembleDesign& design,
+                      const std::filesystem::path& runs_folder, const Collection& collection,
+                      const Provenance& provenance);
 
 }  // namespace mesoglass::ensemble

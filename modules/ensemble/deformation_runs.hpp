@@ -22,8 +22,8 @@ struct PreparedGroup {
   double output_bytes = 0.0;
 };
 
-// Reads and checks everything that the groups name (catalog files, measured MRO) and their parameters. Throws InputError
-// that names the group. Collective.
+// Reads and checks everything that the groups name (catalog files, measured MRO) and their parameters. Throws
+// InputError that names the group. Collective.
 [[nodiscard]] std::vector<PreparedGroup> prepare_groups(const Communicator& communicator, const EnsembleDesign& design,
                                                         int ranks_per_run);
 

@@ -67,7 +67,9 @@ OptionTable design_options() {
   table.text("seeds").required().text("Seeds of every group, such as 1-7, 12.");
   table.text("reference").text("Group that the others are compared with; the first by default.");
   table.list("sweep").text("A parameter and its values, 'temperature: 250, 300': every group at each value.");
-  table.text("catalog-seeds", "own").choices({"own", "shared"}).text("A voxel map for each seed, or one for all seeds.");
+  table.text("catalog-seeds", "own")
+      .choices({"own", "shared"})
+      .text("A voxel map for each seed, or one for all seeds.");
   table.integer("catalog-seed", 1).range(0, 9e15).text("Seed of the voxel map that shared catalogs have.");
   table.real("confidence", 0.95).range(0.5, 0.9999).text("Level of the intervals.");
   table.real("power", 0.8).range(0.5, 0.9999).text("Power for which the required number of runs is told.");
@@ -173,9 +175,10 @@ class DesignReader {
       for (const auto& row : table->rows()) names.push_back(row.name());
     }
     const auto nearest = nearest_name(line.name, names);
-    throw input_error("{}: unknown option '{}': {}designs take the options of mg-catalog and mg-deform, and those of "
-                      "docs/ensemble.md",
-                      origin, line.name, nearest.empty() ? "" : fmt::format("perhaps '{}' is meant; ", nearest));
+    throw input_error(
+        "{}: unknown option '{}': {}designs take the options of mg-catalog and mg-deform, and those of "
+        "docs/ensemble.md",
+        origin, line.name, nearest.empty() ? "" : fmt::format("perhaps '{}' is meant; ", nearest));
   }
 
   // The section at every combination of the swept values.
@@ -251,7 +254,8 @@ class DesignReader {
     std::string anchored;
     for (std::string raw; std::getline(stream, raw);) {
       const auto line = parse_line(raw, text.name);
-      anchored += fmt::format("{} = {}\n", line.name, line.name == "from" ? (folder_ / line.value).string() : line.value);
+      anchored +=
+          fmt::format("{} = {}\n", line.name, line.name == "from" ? (folder_ / line.value).string() : line.value);
     }
     text.content = anchored;
   }

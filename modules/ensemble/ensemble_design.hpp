@@ -1,8 +1,8 @@
 // What an ensemble runs: groups (glasses, parameters) times seeds, from a design file.
 //
 // A design file holds lines "name = value". Before the first section stand what all groups share: seeds, reference,
-// statistics, and any option of mg-catalog and mg-deform; each section "[NAME]" is a group with its own options, which win
-// over the shared ones:
+// statistics, and any option of mg-catalog and mg-deform; each section "[NAME]" is a group with its own options, which
+// win over the shared ones:
 //
 //   seeds = 1-7
 //   reference = x05
@@ -37,8 +37,8 @@ struct EnsembleGroup {
 struct EnsembleDesign {
   std::vector<EnsembleGroup> groups;
   std::vector<std::int64_t> seeds;
-  std::string reference;       // name of the group that the others are compared with
-  bool own_catalogs = true;    // each seed builds a voxel map of its own; false: all use the design's catalog-seed
+  std::string reference;     // name of the group that the others are compared with
+  bool own_catalogs = true;  // each seed builds a voxel map of its own; false: all use the design's catalog-seed
   std::int64_t catalog_seed = 1;
   double confidence = 0.95;
   double power = 0.8;

@@ -75,9 +75,10 @@ std::vector<std::int64_t> pending_runs(const Run& run, const EnsembleDesign& des
         continue;
       }
       if (!run.resume()) {
-        throw input_error("{} holds runs of an ensemble already ({}): continue with --resume, or compute them anew with "
-                          "--overwrite",
-                          command.runs_folder.string(), file.string());
+        throw input_error(
+            "{} holds runs of an ensemble already ({}): continue with --resume, or compute them anew with "
+            "--overwrite",
+            command.runs_folder.string(), file.string());
       }
       ++(status == RunStatus::complete ? complete : failed);
     }
@@ -85,7 +86,8 @@ std::vector<std::int64_t> pending_runs(const Run& run, const EnsembleDesign& des
   communicator.broadcast_vector(pending);
   if (complete > 0) run.log().information("{} runs are complete already", complete);
   if (failed > 0) {
-    run.log().warning("{} runs failed in an earlier session and are left alone: --retry-failed tries them again", failed);
+    run.log().warning("{} runs failed in an earlier session and are left alone: --retry-failed tries them again",
+                      failed);
   }
   return pending;
 }
@@ -137,8 +139,10 @@ bool compute_runs(Run& run, const EnsembleDesign& design, const EnsembleCommand&
       reason = error.what();
     }
     on_root(queue.group(), [&] {
-      if (!reason.empty()) write_failure(file, reason);
-      else remove_failure(file);
+      if (!reason.empty())
+        write_failure(file, reason);
+      else
+        remove_failure(file);
     });
     if (!reason.empty()) {
       run.log().warning("group '{}', seed {} failed: {}", design.group_of(number).name, design.seed_of(number), reason);
@@ -172,7 +176,8 @@ void summarise(Run& run, const EnsembleDesign& design, const Collection& collect
         text += fmt::format(", standard error {:.3g}, {:g} % interval {:.5g} to {:.5g}", values.standard_error,
                             100 * design.confidence, values.interval_low, values.interval_high);
       }
-      if (std::isfinite(values.p_value)) text += fmt::format(", p = {:.3g} against {}", values.p_value, design.reference);
+      if (std::isfinite(values.p_value))
+        text += fmt::format(", p = {:.3g} against {}", values.p_value, design.reference);
       summary.set(fmt::format("{}_{}", name, quantity_names[quantity]), values.mean, unit, text);
     }
   }
@@ -181,9 +186,8 @@ void summarise(Run& run, const EnsembleDesign& design, const Collection& collect
 void collect(Run& run, const EnsembleDesign& design, const EnsembleCommand& command, AtomicOutput& output) {
   const auto timing = run.timers().time("collecting");
   const auto collection = collect_runs(run.communicator(), design, command.runs_folder);
-  const bool any_complete =
-      std::any_of(collection.runs.begin(), collection.runs.end(),
-                  [](const RunRow& row) { return row.status == RunStatus::complete; });
+  const bool any_complete = std::any_of(collection.runs.begin(), collection.runs.end(),
+                                        [](const RunRow& row) { return row.status == RunStatus::complete; });
   if (!any_complete) {
     const auto with_reason = std::find_if(collection.runs.begin(), collection.runs.end(),
                                           [](const RunRow& row) { return !row.reason.empty(); });
@@ -220,9 +224,10 @@ Slice parse_slice(const std::string& text) {
     slice.count = number(text.substr(stroke + 1));
   }
   if (stroke == std::string::npos || slice.count < 1 || slice.index < 0 || slice.index >= slice.count) {
-    throw input_error("--slice '{}' is not i/n with i from 0 to n - 1: an array job's is "
-                      "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT with an array that begins at 0",
-                      text);
+    throw input_error(
+        "--slice '{}' is not i/n with i from 0 to n - 1: an array job's is "
+        "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT with an array that begins at 0",
+        text);
   }
   return slice;
 }
@@ -248,10 +253,13 @@ OptionTable ensemble_program_options() {
   table.group("Ensemble");
   table.list("action").positional().required().text("'run DESIGN' or 'collect DESIGN'.");
   table.text("output", "ensemble.h5").text("Where the results are collected.");
-  table.text("runs").text("Folder of the single runs; by default the output's name with .runs in place of its extension.");
-  table.integer("ranks-per-run", 1).range(1, 1e6).text("MPI ranks that compute one run together; a run's result does not depend on it.");
-  table.text("slice", "0/1").text(
-      "Compute only slice i of n (i from 0), and do not collect: for array jobs that share the runs folder.");
+  table.text("runs").text(
+      "Folder of the single runs; by default the output's name with .runs in place of its extension.");
+  table.integer("ranks-per-run", 1)
+      .range(1, 1e6)
+      .text("MPI ranks that compute one run together; a run's result does not depend on it.");
+  table.text("slice", "0/1")
+      .text("Compute only slice i of n (i from 0), and do not collect: for array jobs that share the runs folder.");
   table.flag("retry-failed").text("With --resume: compute failed runs again.");
   table.list("set").text("A line 'name = value' that wins over the design file's, for all groups; repeatable.");
   add_checkpoint_options(table);
@@ -264,11 +272,14 @@ void run_ensemble_program(Run& run) {
   const auto design = read_design(communicator, command, run.options());
   const bool collects = command.action == Action::collect || command.slice.whole();
   on_root(communicator, [&] { run.provenance().add_input(command.design_file); });
-  run.plan("{} groups ({}) times {} seeds: {} runs in {}", design.groups.size(), [&] {
-    std::string names;
-    for (const auto& group : design.groups) names += (names.empty() ? "" : ", ") + group.name;
-    return names;
-  }(), design.seeds.size(), design.run_count(), command.runs_folder.string());
+  run.plan(
+      "{} groups ({}) times {} seeds: {} runs in {}", design.groups.size(),
+      [&] {
+        std::string names;
+        for (const auto& group : design.groups) names += (names.empty() ? "" : ", ") + group.name;
+        return names;
+      }(),
+      design.seeds.size(), design.run_count(), command.runs_folder.string());
 
   if (command.action == Action::run) {
     const auto prepared = prepare_groups(communicator, design, command.ranks_per_run);

@@ -38,9 +38,12 @@ std::filesystem::path failure_file(const std::filesystem::path& file) {
 
 const char* status_name(RunStatus status) noexcept {
   switch (status) {
-    case RunStatus::complete: return "complete";
-    case RunStatus::failed: return "failed";
-    case RunStatus::missing: return "missing";
+    case RunStatus::complete:
+      return "complete";
+    case RunStatus::failed:
+      return "failed";
+    case RunStatus::missing:
+      return "missing";
   }
   return "";
 }

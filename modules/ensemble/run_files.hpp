@@ -11,8 +11,8 @@ namespace mesoglass::ensemble {
 enum class RunStatus { complete, failed, missing };
 [[nodiscard]] const char* status_name(RunStatus status) noexcept;  // "complete", "failed", "missing"
 
-// RUNS/GROUP/seed-NNN.h5. Letters that file systems or shells may dislike become '_', with a hash of the true name added
-// so that two groups never share a folder. Pure.
+// RUNS/GROUP/seed-NNN.h5. Letters that file systems or shells may dislike become '_', with a hash of the true name
+// added so that two groups never share a folder. Pure.
 [[nodiscard]] std::filesystem::path run_file(const std::filesystem::path& runs_folder, const EnsembleDesign& design,
                                              std::int64_t run);
 

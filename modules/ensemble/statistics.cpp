@@ -71,7 +71,8 @@ Interval mean_interval(std::span<const double> values, double confidence, int re
   std::vector<double> drawn(count);
   for (int resample = 0; resample < resamples; ++resample) {
     RandomStream random(seed, RandomPurpose::bootstrap, static_cast<std::uint64_t>(resample), stream);
-    for (double& value : drawn) value = values[static_cast<std::size_t>(random.index(static_cast<std::int64_t>(count)))];
+    for (double& value : drawn)
+      value = values[static_cast<std::size_t>(random.index(static_cast<std::int64_t>(count)))];
     const double drawn_error = standard_error(drawn);
     if (drawn_error > 0.0) studentised.push_back((mean(drawn) - centre) / drawn_error);
   }
@@ -86,8 +87,8 @@ double hedges_g(std::span<const double> values, std::span<const double> referenc
   const double degrees = n_1 + n_2 - 2.0;
   const double deviation_1 = standard_deviation(values);
   const double deviation_2 = standard_deviation(reference);
-  const double pooled = std::sqrt(
-      ((n_1 - 1.0) * deviation_1 * deviation_1 + (n_2 - 1.0) * deviation_2 * deviation_2) / degrees);
+  const double pooled =
+      std::sqrt(((n_1 - 1.0) * deviation_1 * deviation_1 + (n_2 - 1.0) * deviation_2 * deviation_2) / degrees);
   if (!(pooled > 0.0)) return not_a_number;
   const double correction =
       std::exp(std::lgamma(0.5 * degrees) - std::lgamma(0.5 * (degrees - 1.0))) / std::sqrt(0.5 * degrees);

@@ -33,8 +33,8 @@ struct Interval {
 [[nodiscard]] double hedges_g(std::span<const double> values, std::span<const double> reference);
 
 // Two-sided p-value of a permutation test of equal means (statistic: |difference of means|): all regroupings where
-// there are at most `resamples` of them, else that many random ones and (1 + hits) / (1 + resamples) (Phipson and Smyth,
-// Stat. Appl. Genet. Mol. Biol. 9 (2010) 39), which is never zero. NaN where a group is empty.
+// there are at most `resamples` of them, else that many random ones and (1 + hits) / (1 + resamples) (Phipson and
+// Smyth, Stat. Appl. Genet. Mol. Biol. 9 (2010) 39), which is never zero. NaN where a group is empty.
 [[nodiscard]] double permutation_p_value(std::span<const double> values, std::span<const double> reference,
                                          int resamples, std::uint64_t seed, std::uint32_t stream);
 

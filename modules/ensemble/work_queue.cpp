@@ -17,7 +17,8 @@ enum Request : std::int32_t { want_item = 0, no_more = 1 };
 
 int checked_group_size(int ranks_per_group, int ranks) {
   if (ranks_per_group < 1 || ranks_per_group > ranks) {
-    throw input_error("{} ranks a run are impossible with {} ranks in all: give 1 to {}", ranks_per_group, ranks, ranks);
+    throw input_error("{} ranks a run are impossible with {} ranks in all: give 1 to {}", ranks_per_group, ranks,
+                      ranks);
   }
   return ranks_per_group;
 }
@@ -30,7 +31,9 @@ WorkQueue::WorkQueue(const Communicator& communicator, int ranks_per_group, std:
       group_count_((communicator.size() + ranks_per_group - 1) / ranks_per_group),
       items_(items) {}
 
-std::int64_t WorkQueue::take() { return handed_out_ < items_ ? handed_out_++ : nothing_left; }
+std::int64_t WorkQueue::take() {
+  return handed_out_ < items_ ? handed_out_++ : nothing_left;
+}
 
 std::optional<std::int64_t> WorkQueue::next(bool stop) {
   std::int64_t item = nothing_left;
@@ -62,8 +65,9 @@ void WorkQueue::serve() {
     check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, request_tag, communicator_.get(), &waiting, &status), "MPI_Iprobe");
     if (waiting == 0) return;
     Request request{};
-    check_mpi(MPI_Recv(&request, 1, MPI_INT32_T, status.MPI_SOURCE, request_tag, communicator_.get(), MPI_STATUS_IGNORE),
-              "MPI_Recv");
+    check_mpi(
+        MPI_Recv(&request, 1, MPI_INT32_T, status.MPI_SOURCE, request_tag, communicator_.get(), MPI_STATUS_IGNORE),
+        "MPI_Recv");
     if (request == no_more) {
       ++finished_groups_;
       continue;

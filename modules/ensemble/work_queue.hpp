@@ -9,8 +9,8 @@
 
 namespace mesoglass::ensemble {
 
-// The ranks of `communicator` are cut into groups of `ranks_per_group` (the last may be smaller); each group asks for an
-// item, works on it, and asks again. Rank 0 holds the queue and works too: it answers the others whenever it calls
+// The ranks of `communicator` are cut into groups of `ranks_per_group` (the last may be smaller); each group asks for
+// an item, works on it, and asks again. Rank 0 holds the queue and works too: it answers the others whenever it calls
 // serve(), which its own work must do often (each step).
 class WorkQueue {
  public:

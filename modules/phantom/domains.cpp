@@ -13,9 +13,13 @@ namespace {
 
 constexpr double most_domains = 5e7;
 
-double sphere_volume(double diameter) { return units::pi / 6.0 * diameter * diameter * diameter; }
+double sphere_volume(double diameter) {
+  return units::pi / 6.0 * diameter * diameter * diameter;
+}
 
-double largest_diameter(const MroType& type) { return type.diameter_mean_nm + 5.0 * type.diameter_spread_nm; }
+double largest_diameter(const MroType& type) {
+  return type.diameter_mean_nm + 5.0 * type.diameter_spread_nm;
+}
 
 // Distance at which the image of a domain has fallen to weakest_part of its middle.
 double image_reach_nm(const PhantomModel& model, double diameter_nm) {
@@ -114,9 +118,10 @@ double expected_domains(const PhantomModel& model) {
 PlantedDomains plant_domains(const PhantomModel& model) {
   const auto box = planted_box(model);
   if (expected_domains(model) > most_domains) {
-    throw input_error("this scan needs {:.2g} MRO domains ({:.0f} x {:.0f} nm of film, at most {:.0e} are planted): make the "
-                      "scan step or the volume fraction smaller",
-                      expected_domains(model), box.x1 - box.x0, box.y1 - box.y0, most_domains);
+    throw input_error(
+        "this scan needs {:.2g} MRO domains ({:.0f} x {:.0f} nm of film, at most {:.0e} are planted): make the "
+        "scan step or the volume fraction smaller",
+        expected_domains(model), box.x1 - box.x0, box.y1 - box.y0, most_domains);
   }
   PlantedDomains planted;
   planted.film_volume_nm3 = box.volume();

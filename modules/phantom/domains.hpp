@@ -31,9 +31,9 @@ struct Speckle {
 inline constexpr double weakest_part = 1e-4;
 
 struct PlantedDomains {
-  std::vector<Domain> domains;                // by type, then in the order drawn
-  std::vector<double> planted_volume_nm3;     // by type
-  double film_volume_nm3 = 0.0;               // of the whole planted film, margin included
+  std::vector<Domain> domains;             // by type, then in the order drawn
+  std::vector<double> planted_volume_nm3;  // by type
+  double film_volume_nm3 = 0.0;            // of the whole planted film, margin included
 };
 
 // Draws domains for every type until its volume is met within half a domain, in the film under the scan and a margin

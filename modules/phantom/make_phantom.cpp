@@ -66,13 +66,14 @@ void tell_plan(Run& run, const PhantomModel& model, const PhantomOutputs& output
                const scan::RowBlocks& blocks) {
   const auto format = scan::write_format_of(outputs.scan);
   const double patterns = static_cast<double>(scan.total_patterns());
-  run.plan("scan {} x {} positions, {} nm apart ({:.1f} x {:.1f} nm), patterns {} x {} pixels of {} nm^-1", scan.scan_ny,
-           scan.scan_nx, model.scan_step_nm, model.height_nm(), model.width_nm(), scan.pattern_ny, scan.pattern_nx,
-           model.detector.k_per_pixel_inverse_nm);
+  run.plan("scan {} x {} positions, {} nm apart ({:.1f} x {:.1f} nm), patterns {} x {} pixels of {} nm^-1",
+           scan.scan_ny, scan.scan_nx, model.scan_step_nm, model.height_nm(), model.width_nm(), scan.pattern_ny,
+           scan.pattern_nx, model.detector.k_per_pixel_inverse_nm);
   run.plan("{} MRO types, about {:.0f} domains", model.types.size(), expected_domains(model));
   run.plan("writes {} ({}) and {}", outputs.scan.string(), bytes_text(scan::scan_file_bytes(scan, format)),
            outputs.truth.string());
-  const double buffer = static_cast<double>(std::min(blocks.rows_per_block, scan.scan_ny) * scan.values_per_row()) * 4.0;
+  const double buffer =
+      static_cast<double>(std::min(blocks.rows_per_block, scan.scan_ny) * scan.values_per_row()) * 4.0;
   // A domain with its index entry and about a fifth of its vectors lit.
   constexpr double bytes_per_domain = 250.0;
   run.plan("memory a rank about {}, written in blocks of {} rows",
@@ -102,7 +103,8 @@ void summarise(Run& run, const PhantomModel& model, const PlantedDomains& plante
 // Renders and writes this rank's rows, all ranks equally many blocks. Returns how many patterns had more in their
 // speckles than the film scatters. Collective.
 std::int64_t write_patterns(Run& run, const PhantomModel& model, const PatternSource& source,
-                            const scan::ScanDescription& scan, const scan::RowBlocks& blocks, scan::ScanWriter& writer) {
+                            const scan::ScanDescription& scan, const scan::RowBlocks& blocks,
+                            scan::ScanWriter& writer) {
   const auto& communicator = run.communicator();
   const auto rounds = communicator.max(blocks.blocks.size());
   const auto pixels = static_cast<std::size_t>(scan.pixels());
@@ -130,13 +132,15 @@ std::int64_t write_patterns(Run& run, const PhantomModel& model, const PatternSo
 }  // namespace
 
 ProgramInformation phantom_information() {
-  return {"mg-phantom",
-          "write a synthetic 4D-STEM scan of a metallic glass with a known truth",
-          "Plants domains of medium-range order (MRO) in a film, lets a nanometre probe scan it and counts the electrons of "
-          "every diffraction pattern. Beside the scan it writes what was planted, so that an analysis can be judged by how "
-          "well it finds it again. The same seed gives the same scan on any number of ranks.",
-          {"mg-phantom --config inputs/phantom-x1.cfg x1.raw --scan-shape 48x48",
-           "mpirun -n 2 mg-phantom film.h5 --type name=strong,k=3.9,fold=6,diameter=1.2,spread=0.1,fraction=0.1,order=1"}};
+  return {
+      "mg-phantom",
+      "write a synthetic 4D-STEM scan of a metallic glass with a known truth",
+      "Plants domains of medium-range order (MRO) in a film, lets a nanometre probe scan it and counts the electrons "
+      "of "
+      "every diffraction pattern. Beside the scan it writes what was planted, so that an analysis can be judged by how "
+      "well it finds it again. The same seed gives the same scan on any number of ranks.",
+      {"mg-phantom --config inputs/phantom-x1.cfg x1.raw --scan-shape 48x48",
+       "mpirun -n 2 mg-phantom film.h5 --type name=strong,k=3.9,fold=6,diameter=1.2,spread=0.1,fraction=0.1,order=1"}};
 }
 
 void make_phantom(Run& run) {
@@ -163,9 +167,10 @@ void make_phantom(Run& run) {
 
   const auto exhausted = write_patterns(run, model, source, scan, blocks, *writer);
   if (exhausted > 0) {
-    run.log().warning("in {} of {} patterns the speckles hold more electrons than the film scatters, so these patterns have "
-                      "no halo and too many electrons: lower --speckle-strength, the order or the fractions",
-                      exhausted, scan.total_patterns());
+    run.log().warning(
+        "in {} of {} patterns the speckles hold more electrons than the film scatters, so these patterns have "
+        "no halo and too many electrons: lower --speckle-strength, the order or the fractions",
+        exhausted, scan.total_patterns());
   }
   const auto area_fraction = realised_area_fraction(communicator, model, planted);
   writer->commit([&](Hdf5File& file) { run.provenance().write(file); });

@@ -58,9 +58,9 @@ double diffuse_profile(const Scattering& scattering, double k_inverse_nm) {
   const double k = k_inverse_nm;
   const double halo_offset = (k - scattering.halo_k_inverse_nm) / scattering.halo_width_inverse_nm;
   // Both parts are normalised over the plane (2 pi k dk), the halo to the accuracy of a narrow ring.
-  const double halo = std::exp(-0.5 * halo_offset * halo_offset) /
-                      (2.0 * units::pi * scattering.halo_k_inverse_nm * scattering.halo_width_inverse_nm *
-                       std::sqrt(2.0 * units::pi));
+  const double halo =
+      std::exp(-0.5 * halo_offset * halo_offset) /
+      (2.0 * units::pi * scattering.halo_k_inverse_nm * scattering.halo_width_inverse_nm * std::sqrt(2.0 * units::pi));
   // Atomic scattering falls like a Lorentzian squared of about this width; interference empties the centre.
   constexpr double decay_k = 5.0;
   constexpr double empty_k = 1.5;

@@ -12,8 +12,8 @@
 namespace mesoglass::phantom {
 
 double PhantomModel::thickness_nm(double x_nm, double y_nm) const {
-  return std::max(0.0, film.thickness_nm + film.wedge_x * (x_nm - 0.5 * width_nm()) +
-                           film.wedge_y * (y_nm - 0.5 * height_nm()));
+  return std::max(
+      0.0, film.thickness_nm + film.wedge_x * (x_nm - 0.5 * width_nm()) + film.wedge_y * (y_nm - 0.5 * height_nm()));
 }
 
 double PhantomModel::transmittance(double x_nm, double y_nm) const {
@@ -41,11 +41,13 @@ struct TypeField {
 constexpr double unbounded_fold = 64.0;
 
 const std::vector<TypeField>& type_fields() {
-  static const std::vector<TypeField> fields = {
-      {"k", 0.5, 100.0, std::nullopt, "nm^-1"},     {"fold", 1.0, unbounded_fold, std::nullopt, "vectors"},
-      {"diameter", 0.2, 50.0, std::nullopt, "nm"},  {"spread", 0.0, 20.0, 0.0, "nm"},
-      {"fraction", 0.0, 0.6, std::nullopt, "1"},    {"order", 0.0, 1.0, std::nullopt, "1"},
-      {"tilt", 0.0, 10.0, 0.0, "rad"}};
+  static const std::vector<TypeField> fields = {{"k", 0.5, 100.0, std::nullopt, "nm^-1"},
+                                                {"fold", 1.0, unbounded_fold, std::nullopt, "vectors"},
+                                                {"diameter", 0.2, 50.0, std::nullopt, "nm"},
+                                                {"spread", 0.0, 20.0, 0.0, "nm"},
+                                                {"fraction", 0.0, 0.6, std::nullopt, "1"},
+                                                {"order", 0.0, 1.0, std::nullopt, "1"},
+                                                {"tilt", 0.0, 10.0, 0.0, "rad"}};
   return fields;
 }
 
@@ -56,9 +58,10 @@ std::map<std::string, std::string> split_fields(const std::string& text) {
     const auto part = text.substr(at, comma - at);
     const auto equals = part.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == part.size()) {
-      throw input_error("--type {}: '{}' is not name=value: write for example "
-                        "name=strong,k=3.9,fold=6,diameter=1.2,spread=0.1,fraction=0.1,order=1",
-                        text, part);
+      throw input_error(
+          "--type {}: '{}' is not name=value: write for example "
+          "name=strong,k=3.9,fold=6,diameter=1.2,spread=0.1,fraction=0.1,order=1",
+          text, part);
     }
     const auto trimmed = [](std::string word) {
       word.erase(0, word.find_first_not_of(' '));
@@ -117,9 +120,10 @@ MroType parse_type(const std::string& text) {
   type.order = numbers["order"];
   type.tilt_width_rad = numbers["tilt"];
   if (type.diameter_spread_nm > 0.5 * type.diameter_mean_nm) {
-    throw input_error("--type {}: spread={} exceeds half of the diameter {} (a Gaussian of it would plant nothing and "
-                      "negative sizes): give a narrower distribution",
-                      text, type.diameter_spread_nm, type.diameter_mean_nm);
+    throw input_error(
+        "--type {}: spread={} exceeds half of the diameter {} (a Gaussian of it would plant nothing and "
+        "negative sizes): give a narrower distribution",
+        text, type.diameter_spread_nm, type.diameter_mean_nm);
   }
   const auto orientation = given.count("orientation") != 0 ? given.at("orientation") : "random";
   if (orientation != "random" && orientation != "beam") {
@@ -137,10 +141,11 @@ void check_model(const PhantomModel& model) {
     const double reach = 0.5 * static_cast<double>(std::min(model.detector.nx, model.detector.ny)) *
                          model.detector.k_per_pixel_inverse_nm;
     if (type.k_inverse_nm > reach) {
-      throw input_error("type {} scatters to k = {} nm^-1 but the detector reaches {:.3f} nm^-1 ({} x {} pixels of {} "
-                        "nm^-1): raise --k-per-pixel or --pattern-shape",
-                        type.name, type.k_inverse_nm, reach, model.detector.ny, model.detector.nx,
-                        model.detector.k_per_pixel_inverse_nm);
+      throw input_error(
+          "type {} scatters to k = {} nm^-1 but the detector reaches {:.3f} nm^-1 ({} x {} pixels of {} "
+          "nm^-1): raise --k-per-pixel or --pattern-shape",
+          type.name, type.k_inverse_nm, reach, model.detector.ny, model.detector.nx,
+          model.detector.k_per_pixel_inverse_nm);
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (model.types[j].name == type.name) {
@@ -150,17 +155,18 @@ void check_model(const PhantomModel& model) {
   }
   constexpr double densest = 0.6;
   if (fraction > densest) {
-    throw input_error("the types fill {:.3f} of the volume (at most {} is possible for a glass with a matrix): lower their "
-                      "fractions",
-                      fraction, densest);
+    throw input_error(
+        "the types fill {:.3f} of the volume (at most {} is possible for a glass with a matrix): lower their "
+        "fractions",
+        fraction, densest);
   }
   for (const double x : {0.0, model.width_nm()}) {
     for (const double y : {0.0, model.height_nm()}) {
       if (model.thickness_nm(x, y) <= 0.0) {
-        throw input_error("the film ends inside the scan (thickness {} nm in the middle, wedge {} and {} nm/nm over {:.1f} x "
-                          "{:.1f} nm): make it thicker or the wedge weaker",
-                          model.film.thickness_nm, model.film.wedge_x, model.film.wedge_y, model.width_nm(),
-                          model.height_nm());
+        throw input_error(
+            "the film ends inside the scan (thickness {} nm in the middle, wedge {} and {} nm/nm over {:.1f} x "
+            "{:.1f} nm): make it thicker or the wedge weaker",
+            model.film.thickness_nm, model.film.wedge_x, model.film.wedge_y, model.width_nm(), model.height_nm());
       }
     }
   }
@@ -169,15 +175,16 @@ void check_model(const PhantomModel& model) {
     for (const std::int64_t column : {std::int64_t{0}, model.scan_nx - 1}) {
       const auto [x, y] = model.centre_px(row, column);
       if (x < 0.0 || y < 0.0 || x > static_cast<double>(d.nx - 1) || y > static_cast<double>(d.ny - 1)) {
-        throw input_error("the beam leaves the detector (centre at {:.1f}, {:.1f} px of {} x {}): correct --centre-x, "
-                          "--centre-y or the descan",
-                          x, y, d.nx, d.ny);
+        throw input_error(
+            "the beam leaves the detector (centre at {:.1f}, {:.1f} px of {} x {}): correct --centre-x, "
+            "--centre-y or the descan",
+            x, y, d.nx, d.ny);
       }
     }
   }
   if (d.hot_pixels + d.dead_pixels > d.nx * d.ny / 4) {
-    throw input_error("{} hot and {} dead pixels are more than a quarter of the detector's {}: lower them", d.hot_pixels,
-                      d.dead_pixels, d.nx * d.ny);
+    throw input_error("{} hot and {} dead pixels are more than a quarter of the detector's {}: lower them",
+                      d.hot_pixels, d.dead_pixels, d.nx * d.ny);
   }
 }
 

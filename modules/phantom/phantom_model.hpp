@@ -30,8 +30,8 @@ struct MroType {
 };
 
 struct Film {
-  double thickness_nm = 30.0;     // at the middle of the scan
-  double wedge_x = 0.0;           // nm of thickness a nm along x
+  double thickness_nm = 30.0;  // at the middle of the scan
+  double wedge_x = 0.0;        // nm of thickness a nm along x
   double wedge_y = 0.0;
   double mean_free_path_nm = 80.0;
 };
@@ -46,25 +46,26 @@ struct Beam {
 // How the scattered electrons are spread.
 struct Scattering {
   double halo_k_inverse_nm = 4.2;
-  double halo_width_inverse_nm = 0.45;      // standard deviation
-  double background_fraction = 0.6;         // of the diffuse electrons, in a smooth decay instead of the halo
-  double speckle_strength_inverse_nm = 0.006;  // beam fraction that an ideal domain scatters into a speckle, a nm of domain
+  double halo_width_inverse_nm = 0.45;  // standard deviation
+  double background_fraction = 0.6;     // of the diffuse electrons, in a smooth decay instead of the halo
+  double speckle_strength_inverse_nm =
+      0.006;  // beam fraction that an ideal domain scatters into a speckle, a nm of domain
 };
 
 struct Detector {
   std::int64_t ny = 128;
   std::int64_t nx = 128;
   double k_per_pixel_inverse_nm = 0.1;
-  double gain = 1.0;               // detector units an electron
-  double centre_y_px = 63.5;       // of the unscattered beam at the middle of the scan
+  double gain = 1.0;          // detector units an electron
+  double centre_y_px = 63.5;  // of the unscattered beam at the middle of the scan
   double centre_x_px = 63.5;
-  double descan_x_px = 0.0;        // how far the centre moves in x over the scan's whole width
-  double descan_y_px = 0.0;        // and in y over its height
-  double ellipse_axis_ratio = 1.0; // long over short axis of a ring
-  double ellipse_angle_rad = 0.0;  // of the long axis, from kx towards ky
+  double descan_x_px = 0.0;         // how far the centre moves in x over the scan's whole width
+  double descan_y_px = 0.0;         // and in y over its height
+  double ellipse_axis_ratio = 1.0;  // long over short axis of a ring
+  double ellipse_angle_rad = 0.0;   // of the long axis, from kx towards ky
   std::int64_t hot_pixels = 0;
   std::int64_t dead_pixels = 0;
-  double hot_electrons = 1000.0;   // what a hot pixel shows in every pattern
+  double hot_electrons = 1000.0;  // what a hot pixel shows in every pattern
 };
 
 struct PhantomModel {

@@ -24,9 +24,9 @@ std::vector<double> realised_area_fraction(const Communicator& communicator, con
   for (const auto& domain : planted.domains) {
     for (const auto& speckle : speckles_of(model, domain)) {
       if (speckle.excitation < 0.5) continue;
-      lit[static_cast<std::size_t>(domain.type)].push_back({domain.x_nm, domain.y_nm, image_sigma_nm(model, domain.diameter_nm),
-                                                            speckle.kx_inverse_nm, speckle.ky_inverse_nm,
-                                                            speckle.sigma_inverse_nm, speckle.excitation});
+      lit[static_cast<std::size_t>(domain.type)].push_back(
+          {domain.x_nm, domain.y_nm, image_sigma_nm(model, domain.diameter_nm), speckle.kx_inverse_nm,
+           speckle.ky_inverse_nm, speckle.sigma_inverse_nm, speckle.excitation});
     }
   }
   const auto own = block_of(map_directions, communicator.rank(), communicator.size());
@@ -45,7 +45,8 @@ std::vector<double> realised_area_fraction(const Communicator& communicator, con
         const double x = speckle.x_nm / model.scan_step_nm;
         const double y = speckle.y_nm / model.scan_step_nm;
         const auto first_row = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(y - radius)));
-        const auto last_row = std::min<std::int64_t>(model.scan_ny - 1, static_cast<std::int64_t>(std::floor(y + radius)));
+        const auto last_row =
+            std::min<std::int64_t>(model.scan_ny - 1, static_cast<std::int64_t>(std::floor(y + radius)));
         for (auto row = first_row; row <= last_row; ++row) {
           const double half = std::sqrt(std::max(0.0, radius * radius - std::pow(static_cast<double>(row) - y, 2)));
           const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(x - half)));
@@ -137,15 +138,19 @@ void write_column(Hdf5File& file, const std::string& dataset, std::size_t rows, 
 
 void write_domains(Hdf5File& file, const std::vector<Domain>& domains) {
   const auto n = domains.size();
-  write_column<std::int32_t>(file, "/domains/type", n, [&](auto i) { return domains[i].type; }, "1", "row of /types");
-  write_column<double>(file, "/domains/x_nm", n, [&](auto i) { return domains[i].x_nm; }, "nm",
-                       "centre along a scan row; 0 = first probe position");
-  write_column<double>(file, "/domains/y_nm", n, [&](auto i) { return domains[i].y_nm; }, "nm",
-                       "centre across the scan rows; 0 = first probe position");
-  write_column<double>(file, "/domains/z_nm", n, [&](auto i) { return domains[i].z_nm; }, "nm",
-                       "depth below the film's upper side");
-  write_column<double>(file, "/domains/diameter_nm", n, [&](auto i) { return domains[i].diameter_nm; }, "nm",
-                       "full width at half maximum of the domain's Gaussian density");
+  write_column<std::int32_t>(
+      file, "/domains/type", n, [&](auto i) { return domains[i].type; }, "1", "row of /types");
+  write_column<double>(
+      file, "/domains/x_nm", n, [&](auto i) { return domains[i].x_nm; }, "nm",
+      "centre along a scan row; 0 = first probe position");
+  write_column<double>(
+      file, "/domains/y_nm", n, [&](auto i) { return domains[i].y_nm; }, "nm",
+      "centre across the scan rows; 0 = first probe position");
+  write_column<double>(
+      file, "/domains/z_nm", n, [&](auto i) { return domains[i].z_nm; }, "nm", "depth below the film's upper side");
+  write_column<double>(
+      file, "/domains/diameter_nm", n, [&](auto i) { return domains[i].diameter_nm; }, "nm",
+      "full width at half maximum of the domain's Gaussian density");
   std::vector<double> rotation;
   for (const auto& domain : domains) rotation.insert(rotation.end(), domain.rotation.begin(), domain.rotation.end());
   file.write("/domains/rotation", {n, 4}, std::span<const double>(rotation), "1",
@@ -159,15 +164,21 @@ void write_types(Hdf5File& file, const PhantomModel& model, const PlantedDomains
   std::vector<std::string> names;
   for (const auto& type : types) names.push_back(type.name);
   file.write_texts("/types/name", names, "what the type is called");
-  write_column<double>(file, "/types/k", n, [&](auto i) { return types[i].k_inverse_nm; }, "nm^-1", "scattering vector");
-  write_column<std::int32_t>(file, "/types/fold", n, [&](auto i) { return types[i].fold; }, "1", "vectors in a plane");
-  write_column<double>(file, "/types/diameter_mean_nm", n, [&](auto i) { return types[i].diameter_mean_nm; }, "nm",
-                       "asked mean diameter");
-  write_column<double>(file, "/types/diameter_spread_nm", n, [&](auto i) { return types[i].diameter_spread_nm; }, "nm",
-                       "asked standard deviation of the diameter");
-  write_column<double>(file, "/types/volume_fraction", n, [&](auto i) { return types[i].volume_fraction; }, "1",
-                       "asked volume fraction");
-  write_column<double>(file, "/types/order", n, [&](auto i) { return types[i].order; }, "1", "degree of order");
+  write_column<double>(
+      file, "/types/k", n, [&](auto i) { return types[i].k_inverse_nm; }, "nm^-1", "scattering vector");
+  write_column<std::int32_t>(
+      file, "/types/fold", n, [&](auto i) { return types[i].fold; }, "1", "vectors in a plane");
+  write_column<double>(
+      file, "/types/diameter_mean_nm", n, [&](auto i) { return types[i].diameter_mean_nm; }, "nm",
+      "asked mean diameter");
+  write_column<double>(
+      file, "/types/diameter_spread_nm", n, [&](auto i) { return types[i].diameter_spread_nm; }, "nm",
+      "asked standard deviation of the diameter");
+  write_column<double>(
+      file, "/types/volume_fraction", n, [&](auto i) { return types[i].volume_fraction; }, "1",
+      "asked volume fraction");
+  write_column<double>(
+      file, "/types/order", n, [&](auto i) { return types[i].order; }, "1", "degree of order");
 
   std::vector<double> count(n, 0.0);
   std::vector<double> diameter(n, 0.0);
@@ -176,18 +187,21 @@ void write_types(Hdf5File& file, const PhantomModel& model, const PlantedDomains
     diameter[static_cast<std::size_t>(domain.type)] += domain.diameter_nm;
   }
   const auto sizes = realised_speckle_size_nm(model, planted);
-  write_column<double>(file, "/types/realised_volume_fraction", n,
-                       [&](auto i) { return planted.planted_volume_nm3[i] / planted.film_volume_nm3; }, "1",
-                       "spheres of the planted diameters over the film's volume");
-  write_column<double>(file, "/types/realised_diameter_mean_nm", n,
-                       [&](auto i) { return count[i] > 0.0 ? diameter[i] / count[i] : std::nan(""); }, "nm",
-                       "mean over the planted domains");
+  write_column<double>(
+      file, "/types/realised_volume_fraction", n,
+      [&](auto i) { return planted.planted_volume_nm3[i] / planted.film_volume_nm3; }, "1",
+      "spheres of the planted diameters over the film's volume");
+  write_column<double>(
+      file, "/types/realised_diameter_mean_nm", n,
+      [&](auto i) { return count[i] > 0.0 ? diameter[i] / count[i] : std::nan(""); }, "nm",
+      "mean over the planted domains");
   file.write("/types/realised_area_fraction", area_fraction, "1",
              "probe positions with at least half a domain's full signal, mean over 126 directions at the type's k");
   file.write("/types/realised_speckle_size_nm", sizes, "nm",
              "autocorrelation width over sqrt 2, probe removed, of ideal maps");
-  write_column<std::int64_t>(file, "/types/realised_domains", n, [&](auto i) { return count[i]; }, "1",
-                             "planted domains, margin around the scan included");
+  write_column<std::int64_t>(
+      file, "/types/realised_domains", n, [&](auto i) { return count[i]; }, "1",
+      "planted domains, margin around the scan included");
 }
 
 void write_patterns(Hdf5File& file, const PhantomModel& model) {
@@ -201,16 +215,20 @@ void write_patterns(Hdf5File& file, const PhantomModel& model) {
     file.write("/patterns/" + name, shape, std::span<const double>(map), unit, text);
   };
   const auto step = model.scan_step_nm;
-  write("centre_x_px", [&](auto y, auto x) { return model.centre_px(y, x).first; }, "px",
-        "unscattered beam along kx; 0 = middle of the first pixel");
-  write("centre_y_px", [&](auto y, auto x) { return model.centre_px(y, x).second; }, "px",
-        "unscattered beam along ky; 0 = middle of the first pixel");
-  write("thickness_nm",
-        [&](auto y, auto x) { return model.thickness_nm(static_cast<double>(x) * step, static_cast<double>(y) * step); },
-        "nm", "film thickness");
-  write("transmittance",
-        [&](auto y, auto x) { return model.transmittance(static_cast<double>(x) * step, static_cast<double>(y) * step); },
-        "1", "part of the beam left in the unscattered disc");
+  write(
+      "centre_x_px", [&](auto y, auto x) { return model.centre_px(y, x).first; }, "px",
+      "unscattered beam along kx; 0 = middle of the first pixel");
+  write(
+      "centre_y_px", [&](auto y, auto x) { return model.centre_px(y, x).second; }, "px",
+      "unscattered beam along ky; 0 = middle of the first pixel");
+  write(
+      "thickness_nm",
+      [&](auto y, auto x) { return model.thickness_nm(static_cast<double>(x) * step, static_cast<double>(y) * step); },
+      "nm", "film thickness");
+  write(
+      "transmittance",
+      [&](auto y, auto x) { return model.transmittance(static_cast<double>(x) * step, static_cast<double>(y) * step); },
+      "1", "part of the beam left in the unscattered disc");
 }
 
 void write_pixels(Hdf5File& file, const std::string& name,

@@ -13,10 +13,14 @@ constexpr bool machine_is_big_endian = std::endian::native == std::endian::big;
 
 template <typename Bits>
 Bits swapped(Bits bits) {
-  if constexpr (sizeof(Bits) == 2) return __builtin_bswap16(bits);
-  else if constexpr (sizeof(Bits) == 4) return __builtin_bswap32(bits);
-  else if constexpr (sizeof(Bits) == 8) return __builtin_bswap64(bits);
-  else return bits;
+  if constexpr (sizeof(Bits) == 2)
+    return __builtin_bswap16(bits);
+  else if constexpr (sizeof(Bits) == 4)
+    return __builtin_bswap32(bits);
+  else if constexpr (sizeof(Bits) == 8)
+    return __builtin_bswap64(bits);
+  else
+    return bits;
 }
 
 template <typename T, typename Bits>
@@ -33,8 +37,8 @@ void convert(const std::byte* stored, bool swap, std::span<float> values) {
 
 std::optional<ElementFormat> parse_element(const std::string& name) {
   static const std::pair<const char*, const char*> long_names[] = {
-      {"float32", "f4"}, {"float64", "f8"}, {"uint8", "u1"},  {"uint16", "u2"}, {"uint32", "u4"},
-      {"uint64", "u8"},  {"int8", "i1"},    {"int16", "i2"},  {"int32", "i4"},  {"int64", "i8"}};
+      {"float32", "f4"}, {"float64", "f8"}, {"uint8", "u1"}, {"uint16", "u2"}, {"uint32", "u4"},
+      {"uint64", "u8"},  {"int8", "i1"},    {"int16", "i2"}, {"int32", "i4"},  {"int64", "i8"}};
   std::string rest = name;
   ElementFormat element;
   if (!rest.empty() && std::string("<>|=").find(rest.front()) != std::string::npos) {
@@ -46,10 +50,17 @@ std::optional<ElementFormat> parse_element(const std::string& name) {
   }
   if (rest.size() != 2) return std::nullopt;
   switch (rest[0]) {
-    case 'f': element.type.kind = ElementType::Kind::real; break;
-    case 'u': element.type.kind = ElementType::Kind::unsigned_integer; break;
-    case 'i': element.type.kind = ElementType::Kind::signed_integer; break;
-    default: return std::nullopt;
+    case 'f':
+      element.type.kind = ElementType::Kind::real;
+      break;
+    case 'u':
+      element.type.kind = ElementType::Kind::unsigned_integer;
+      break;
+    case 'i':
+      element.type.kind = ElementType::Kind::signed_integer;
+      break;
+    default:
+      return std::nullopt;
   }
   element.type.bytes = rest[1] - '0';
   const int bytes = element.type.bytes;
@@ -77,17 +88,28 @@ void convert_to_float(std::span<const std::byte> stored, const ElementFormat& el
   }
   const std::byte* bytes = stored.data();
   switch (element.type.bytes * 10 + static_cast<int>(kind)) {
-    case 10 + static_cast<int>(Kind::unsigned_integer): return convert<std::uint8_t, std::uint8_t>(bytes, false, values);
-    case 10 + static_cast<int>(Kind::signed_integer): return convert<std::int8_t, std::uint8_t>(bytes, false, values);
-    case 20 + static_cast<int>(Kind::unsigned_integer): return convert<std::uint16_t, std::uint16_t>(bytes, swap, values);
-    case 20 + static_cast<int>(Kind::signed_integer): return convert<std::int16_t, std::uint16_t>(bytes, swap, values);
-    case 40 + static_cast<int>(Kind::unsigned_integer): return convert<std::uint32_t, std::uint32_t>(bytes, swap, values);
-    case 40 + static_cast<int>(Kind::signed_integer): return convert<std::int32_t, std::uint32_t>(bytes, swap, values);
-    case 40 + static_cast<int>(Kind::real): return convert<float, std::uint32_t>(bytes, swap, values);
-    case 80 + static_cast<int>(Kind::unsigned_integer): return convert<std::uint64_t, std::uint64_t>(bytes, swap, values);
-    case 80 + static_cast<int>(Kind::signed_integer): return convert<std::int64_t, std::uint64_t>(bytes, swap, values);
-    case 80 + static_cast<int>(Kind::real): return convert<double, std::uint64_t>(bytes, swap, values);
-    default: throw std::logic_error("convert_to_float: unknown element type");
+    case 10 + static_cast<int>(Kind::unsigned_integer):
+      return convert<std::uint8_t, std::uint8_t>(bytes, false, values);
+    case 10 + static_cast<int>(Kind::signed_integer):
+      return convert<std::int8_t, std::uint8_t>(bytes, false, values);
+    case 20 + static_cast<int>(Kind::unsigned_integer):
+      return convert<std::uint16_t, std::uint16_t>(bytes, swap, values);
+    case 20 + static_cast<int>(Kind::signed_integer):
+      return convert<std::int16_t, std::uint16_t>(bytes, swap, values);
+    case 40 + static_cast<int>(Kind::unsigned_integer):
+      return convert<std::uint32_t, std::uint32_t>(bytes, swap, values);
+    case 40 + static_cast<int>(Kind::signed_integer):
+      return convert<std::int32_t, std::uint32_t>(bytes, swap, values);
+    case 40 + static_cast<int>(Kind::real):
+      return convert<float, std::uint32_t>(bytes, swap, values);
+    case 80 + static_cast<int>(Kind::unsigned_integer):
+      return convert<std::uint64_t, std::uint64_t>(bytes, swap, values);
+    case 80 + static_cast<int>(Kind::signed_integer):
+      return convert<std::int64_t, std::uint64_t>(bytes, swap, values);
+    case 80 + static_cast<int>(Kind::real):
+      return convert<double, std::uint64_t>(bytes, swap, values);
+    default:
+      throw std::logic_error("convert_to_float: unknown element type");
   }
 }
 

@@ -5,7 +5,9 @@ namespace mesoglass::scan {
 
 namespace {
 
-std::string joined(const std::string& group, const std::string& name) { return (group == "/" ? "" : group) + "/" + name; }
+std::string joined(const std::string& group, const std::string& name) {
+  return (group == "/" ? "" : group) + "/" + name;
+}
 
 std::string parent_of(const std::string& path) {
   const auto cut = path.find_last_of('/');
@@ -38,10 +40,10 @@ void add_bundle_calibration(const Hdf5File& file, ScanDescription& description, 
   const auto q = single_real_if_any(file, group + "/Q_pixel_size");
   const auto r = single_real_if_any(file, group + "/R_pixel_size");
   if (q) {
-    set_if_known(description.k_per_pixel_inverse_nm,
-                 inverse_nm_from_unit(*q, single_text_or_empty(file, group + "/Q_pixel_units"),
-                                      description.voltage_v.value),
-                 group + "/Q_pixel_size");
+    set_if_known(
+        description.k_per_pixel_inverse_nm,
+        inverse_nm_from_unit(*q, single_text_or_empty(file, group + "/Q_pixel_units"), description.voltage_v.value),
+        group + "/Q_pixel_size");
   }
   if (r) {
     set_if_known(description.scan_step_nm, nm_from_unit(*r, single_text_or_empty(file, group + "/R_pixel_units")),
@@ -61,8 +63,10 @@ std::unique_ptr<ScanReader> open_emd1(const SharedHdf5& open, const ReadOptions&
     if (!file.is_dataset(data)) return false;
     const bool is_cube = text_attribute_or_empty(file, group, "python_class") == "DataCube";
     const auto axes = file.shape(data).size();
-    if (is_cube) cubes.push_back(data);
-    else if (axes == 4 || axes == 5) other_arrays.push_back(data);
+    if (is_cube)
+      cubes.push_back(data);
+    else if (axes == 4 || axes == 5)
+      other_arrays.push_back(data);
     return false;
   });
   auto candidates = cubes;
@@ -107,7 +111,8 @@ std::unique_ptr<ScanReader> open_emd0(const SharedHdf5& open, const ReadOptions&
   if (options.voltage_v) description.voltage_v = {options.voltage_v, "given by the user"};
   const auto group = parent_of(data);
   const auto axes = roles.size();
-  add_axis_calibration(file, description, fmt::format("{}/dim{}", group, axes - 2), fmt::format("{}/dim{}", group, axes));
+  add_axis_calibration(file, description, fmt::format("{}/dim{}", group, axes - 2),
+                       fmt::format("{}/dim{}", group, axes));
   return make_hdf5_reader(open, data, roles, std::move(description), options);
 }
 

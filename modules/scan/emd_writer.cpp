@@ -1,4 +1,5 @@
-// EMD 1.0 scans as py4DSTEM 0.14 and later reads them: /datacube_root/datacube with axes, and the calibration beside it.
+// EMD 1.0 scans as py4DSTEM 0.14 and later reads them: /datacube_root/datacube with axes, and the calibration beside
+// it.
 #include "scan/scan_writers.hpp"
 
 namespace mesoglass::scan {
@@ -85,10 +86,12 @@ class EmdWriter : public ScanWriter {
       file_.set_attribute(calibration + "/" + name, "type", "string");
     };
     const auto q = inverse_angstrom();
-    number("Q_pixel_size", q.value ? q.value : std::optional(1.0), q.value ? "A^-1" : "pixels", "scattering vector a pixel");
+    number("Q_pixel_size", q.value ? q.value : std::optional(1.0), q.value ? "A^-1" : "pixels",
+           "scattering vector a pixel");
     words("Q_pixel_units", q.value ? "A^-1" : "pixels", "unit of Q_pixel_size");
     const auto& r = description_.scan_step_nm;
-    number("R_pixel_size", r.value ? r.value : std::optional(1.0), r.value ? "nm" : "pixels", "step between probe positions");
+    number("R_pixel_size", r.value ? r.value : std::optional(1.0), r.value ? "nm" : "pixels",
+           "step between probe positions");
     words("R_pixel_units", r.value ? "nm" : "pixels", "unit of R_pixel_size");
     number("voltage_v", description_.voltage_v.value, "V", "accelerating voltage");
     number("gain", description_.gain.value, "detector units an electron", "what one electron leaves in a pattern");

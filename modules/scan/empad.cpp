@@ -83,8 +83,8 @@ void add_calibration(ScanDescription& description, const EmpadSidecar& sidecar, 
   }
   if (sidecar.field_of_view_m) {
     // Newer software stores the field of the longer side, times a factor (as the RosettaSciIO reader takes it).
-    const auto positions = sidecar.field_of_view_scale ? std::max(description.scan_nx, description.scan_ny)
-                                                       : description.scan_nx;
+    const auto positions =
+        sidecar.field_of_view_scale ? std::max(description.scan_nx, description.scan_ny) : description.scan_nx;
     const double scale = sidecar.field_of_view_scale.value_or(1.0);
     description.scan_step_nm = {
         sidecar.field_of_view_m->first * units::nm_per_m / (scale * static_cast<double>(positions)),
@@ -135,9 +135,10 @@ std::unique_ptr<ScanReader> open_empad_sidecar(const Path& path, const ReadOptio
     for (const auto& shape : sidecar.candidates) {
       shapes += fmt::format("{}{} = {} x {}", shapes.empty() ? "" : ", ", shape.origin, shape.ny, shape.nx);
     }
-    throw input_error("{} names the raw file {}, which is not beside it (scan shapes it states: {}): put the raw file into "
-                      "the same folder",
-                      path.string(), sidecar.raw_file, shapes.empty() ? "none" : shapes);
+    throw input_error(
+        "{} names the raw file {}, which is not beside it (scan shapes it states: {}): put the raw file into "
+        "the same folder",
+        path.string(), sidecar.raw_file, shapes.empty() ? "none" : shapes);
   }
   return open_raw(raw, path, options);
 }

@@ -31,7 +31,8 @@ std::optional<std::int64_t> count_value(const pugi::xml_node& node) {
   return static_cast<std::int64_t>(*value);
 }
 
-void add_candidate(EmpadSidecar& sidecar, const pugi::xml_node& ny, const pugi::xml_node& nx, const std::string& origin) {
+void add_candidate(EmpadSidecar& sidecar, const pugi::xml_node& ny, const pugi::xml_node& nx,
+                   const std::string& origin) {
   const auto rows = count_value(ny);
   const auto columns = count_value(nx);
   if (rows && columns) sidecar.candidates.push_back({*rows, *columns, origin});
@@ -86,9 +87,10 @@ EmpadSidecar read_empad_sidecar(const fs::path& path) {
     sidecar.candidates.push_back({1, *count, name + " series count"});
   }
   if (sidecar.raw_file.empty() && sidecar.candidates.empty()) {
-    throw input_error("{} is not an EMPAD acquisition's .xml (it has neither raw_file nor scan_parameters): name the .xml "
-                      "or .raw of a scan",
-                      path.string());
+    throw input_error(
+        "{} is not an EMPAD acquisition's .xml (it has neither raw_file nor scan_parameters): name the .xml "
+        "or .raw of a scan",
+        path.string());
   }
 
   const auto measured = root.child("iom_measurements");

@@ -42,7 +42,8 @@ std::string sidecar_text(const std::filesystem::path& raw_file, const ScanDescri
   }
   if (scan.k_per_pixel_inverse_nm.value && scan.voltage_v.value) {
     add(measured, "calibrated_diffraction_angle",
-        fmt::format("{:.17g}", *scan.k_per_pixel_inverse_nm.value * units::electron_wavelength_nm(*scan.voltage_v.value)));
+        fmt::format("{:.17g}",
+                    *scan.k_per_pixel_inverse_nm.value * units::electron_wavelength_nm(*scan.voltage_v.value)));
   }
   if (scan.gain.value) add(measured, "detector_units_per_electron", fmt::format("{:.17g}", *scan.gain.value));
   std::ostringstream stream;
@@ -99,9 +100,8 @@ class EmpadWriter : public ScanWriter {
       const int closed = ::close(std::exchange(descriptor_, -1));
       if (closed != 0) fail("close", errno);
     });
-    on_root(communicator_, [&] {
-      write_text_file(sidecar_.temporary_path(), sidecar_text(raw_.final_path(), description_));
-    });
+    on_root(communicator_,
+            [&] { write_text_file(sidecar_.temporary_path(), sidecar_text(raw_.final_path(), description_)); });
     // The .raw last: its presence means a complete scan.
     sidecar_.commit();
     raw_.commit();

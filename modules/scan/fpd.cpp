@@ -19,24 +19,31 @@ std::unique_ptr<ScanReader> open_fpd(const SharedHdf5& open, const ReadOptions& 
   for (std::size_t axis = 0; axis < shape.size(); ++axis) {
     const std::string dimension = fmt::format("{}/dim{}", group, axis + 1);
     const auto name = file.exists(dimension) ? text_attribute_or_empty(file, dimension, "name") : "";
-    if (name == "scanY") roles.push_back(AxisRole::scan_y);
-    else if (name == "scanX") roles.push_back(AxisRole::scan_x);
-    else if (name == "colour") roles.push_back(AxisRole::single);
-    else if (name == "detY") roles.push_back(AxisRole::pattern_y), has_y = true;
-    else if (name == "detX") roles.push_back(AxisRole::pattern_x), has_x = true;
+    if (name == "scanY")
+      roles.push_back(AxisRole::scan_y);
+    else if (name == "scanX")
+      roles.push_back(AxisRole::scan_x);
+    else if (name == "colour")
+      roles.push_back(AxisRole::single);
+    else if (name == "detY")
+      roles.push_back(AxisRole::pattern_y), has_y = true;
+    else if (name == "detX")
+      roles.push_back(AxisRole::pattern_x), has_x = true;
     else {
-      throw input_error("{}: axis {} of {} is called '{}' (an fpd file has scanY, scanX, colour, detY, detX): the file is "
-                        "damaged or of a newer version",
-                        file.path().string(), axis + 1, data, name);
+      throw input_error(
+          "{}: axis {} of {} is called '{}' (an fpd file has scanY, scanX, colour, detY, detX): the file is "
+          "damaged or of a newer version",
+          file.path().string(), axis + 1, data, name);
     }
   }
   std::vector<AxisRole> in_use = roles;
   in_use.erase(std::remove(in_use.begin(), in_use.end(), AxisRole::single), in_use.end());
   const bool ordered = std::is_sorted(in_use.begin(), in_use.end());
   if (!has_y || !has_x || !ordered) {
-    throw input_error("{}: {} lacks its detector axes or has them in another order than detY, detX last: the file is "
-                      "damaged",
-                      file.path().string(), data);
+    throw input_error(
+        "{}: {} lacks its detector axes or has them in another order than detY, detX last: the file is "
+        "damaged",
+        file.path().string(), data);
   }
   ScanDescription description;
   description.format = "fpd HDF5";

@@ -84,8 +84,8 @@ class FrameReader : public ScanReader {
     std::vector<iovec> pieces;
     std::int64_t done = 0;
     while (done < count) {
-      const std::int64_t batch =
-          std::min({count - done, frames_per_call, std::max<std::int64_t>(1, bytes_per_call / layout_.frame_stride_bytes)});
+      const std::int64_t batch = std::min(
+          {count - done, frames_per_call, std::max<std::int64_t>(1, bytes_per_call / layout_.frame_stride_bytes)});
       pieces.clear();
       for (std::int64_t i = 0; i < batch; ++i) {
         pieces.push_back({target + (done + i) * frame_bytes(), static_cast<std::size_t>(frame_bytes())});
@@ -114,12 +114,11 @@ class FrameReader : public ScanReader {
       staging.resize(static_cast<std::size_t>((batch - 1) * stride + frame_bytes()));
       read_bytes(staging.data(), static_cast<std::int64_t>(staging.size()), offset_of(first + done));
       for (std::int64_t i = 0; i < batch; ++i) {
-        convert_to_float(
-            std::span<const std::byte>(staging).subspan(static_cast<std::size_t>(i * stride),
-                                                        static_cast<std::size_t>(frame_bytes())),
-            layout_.element,
-            patterns.subspan(static_cast<std::size_t>((done + i) * description_.pixels()),
-                             static_cast<std::size_t>(description_.pixels())));
+        convert_to_float(std::span<const std::byte>(staging).subspan(static_cast<std::size_t>(i * stride),
+                                                                     static_cast<std::size_t>(frame_bytes())),
+                         layout_.element,
+                         patterns.subspan(static_cast<std::size_t>((done + i) * description_.pixels()),
+                                          static_cast<std::size_t>(description_.pixels())));
       }
       done += batch;
     }

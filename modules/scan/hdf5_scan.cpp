@@ -42,9 +42,10 @@ StorageFacts inspect_storage(const std::string& path, const std::string& dataset
   if (file >= 0) H5Fclose(file);
   H5Eclear2(H5E_DEFAULT);
   if (!missing.empty()) {
-    throw input_error("{}: {} is compressed by a filter that is not installed here ({}): install the HDF5 filter plugin and "
-                      "set HDF5_PLUGIN_PATH, or rewrite the file with `h5repack -f GZIP=4`",
-                      path, dataset, missing);
+    throw input_error(
+        "{}: {} is compressed by a filter that is not installed here ({}): install the HDF5 filter plugin and "
+        "set HDF5_PLUGIN_PATH, or rewrite the file with `h5repack -f GZIP=4`",
+        path, dataset, missing);
   }
   return facts;
 }
@@ -78,13 +79,28 @@ class Hdf5Reader : public ScanReader {
       std::int64_t first = 0;
       std::int64_t number = 1;
       switch (role) {
-        case AxisRole::time: first = frame; break;
-        case AxisRole::scan_y: first = row; number = rows; break;
-        case AxisRole::scan_x: number = d.scan_nx; break;
-        case AxisRole::scan_flat: first = row * d.scan_nx; number = rows * d.scan_nx; break;
-        case AxisRole::pattern_y: number = d.pattern_ny; break;
-        case AxisRole::pattern_x: number = d.pattern_nx; break;
-        case AxisRole::single: break;
+        case AxisRole::time:
+          first = frame;
+          break;
+        case AxisRole::scan_y:
+          first = row;
+          number = rows;
+          break;
+        case AxisRole::scan_x:
+          number = d.scan_nx;
+          break;
+        case AxisRole::scan_flat:
+          first = row * d.scan_nx;
+          number = rows * d.scan_nx;
+          break;
+        case AxisRole::pattern_y:
+          number = d.pattern_ny;
+          break;
+        case AxisRole::pattern_x:
+          number = d.pattern_nx;
+          break;
+        case AxisRole::single:
+          break;
       }
       offset.push_back(static_cast<std::uint64_t>(first));
       count.push_back(static_cast<std::uint64_t>(number));
@@ -105,9 +121,10 @@ void fold_positions(ScanDescription& description, std::int64_t positions, const 
   }
   const auto [ny, nx] = *options.scan_shape;
   if (nx > positions || ny != positions / nx || ny * nx != positions) {
-    throw input_error("--scan-shape {}x{} does not fit {} (its {} holds {} positions): give rows x columns with that "
-                      "product",
-                      ny, nx, description.path.string(), description.dataset, positions);
+    throw input_error(
+        "--scan-shape {}x{} does not fit {} (its {} holds {} positions): give rows x columns with that "
+        "product",
+        ny, nx, description.path.string(), description.dataset, positions);
   }
   description.scan_ny = ny;
   description.scan_nx = nx;
@@ -118,14 +135,19 @@ void fold_positions(ScanDescription& description, std::int64_t positions, const 
 std::vector<AxisRole> usual_roles(const std::string& path, const std::string& dataset, std::size_t axes) {
   using enum AxisRole;
   switch (axes) {
-    case 2: return {pattern_y, pattern_x};
-    case 3: return {scan_flat, pattern_y, pattern_x};
-    case 4: return {scan_y, scan_x, pattern_y, pattern_x};
-    case 5: return {time, scan_y, scan_x, pattern_y, pattern_x};
+    case 2:
+      return {pattern_y, pattern_x};
+    case 3:
+      return {scan_flat, pattern_y, pattern_x};
+    case 4:
+      return {scan_y, scan_x, pattern_y, pattern_x};
+    case 5:
+      return {time, scan_y, scan_x, pattern_y, pattern_x};
     default:
-      throw input_error("{}: {} has {} axes (a 4D-STEM scan has 4: scan y, scan x, pattern y, pattern x; 2, 3 and 5 are "
-                        "understood too): name another dataset by --dataset",
-                        path, dataset, axes);
+      throw input_error(
+          "{}: {} has {} axes (a 4D-STEM scan has 4: scan y, scan x, pattern y, pattern x; 2, 3 and 5 are "
+          "understood too): name another dataset by --dataset",
+          path, dataset, axes);
   }
 }
 
@@ -160,16 +182,30 @@ std::unique_ptr<ScanReader> make_hdf5_reader(const SharedHdf5& open, const std::
     const auto extent = static_cast<std::int64_t>(std::min<std::uint64_t>(shape[axis], std::uint64_t{1} << 62));
     const auto chunk_extent = chunk.empty() ? 1 : static_cast<std::int64_t>(chunk[axis]);
     switch (roles[axis]) {
-      case AxisRole::time: description.time_frames = extent; break;
-      case AxisRole::scan_y: description.scan_ny = extent; description.row_alignment = chunk_extent; break;
-      case AxisRole::scan_x: description.scan_nx = extent; break;
-      case AxisRole::scan_flat: flat_positions = extent; flat_chunk = chunk_extent; break;
-      case AxisRole::pattern_y: description.pattern_ny = extent; break;
-      case AxisRole::pattern_x: description.pattern_nx = extent; break;
+      case AxisRole::time:
+        description.time_frames = extent;
+        break;
+      case AxisRole::scan_y:
+        description.scan_ny = extent;
+        description.row_alignment = chunk_extent;
+        break;
+      case AxisRole::scan_x:
+        description.scan_nx = extent;
+        break;
+      case AxisRole::scan_flat:
+        flat_positions = extent;
+        flat_chunk = chunk_extent;
+        break;
+      case AxisRole::pattern_y:
+        description.pattern_ny = extent;
+        break;
+      case AxisRole::pattern_x:
+        description.pattern_nx = extent;
+        break;
       case AxisRole::single:
         if (extent != 1) {
-          description.remarks.push_back(fmt::format("axis {} of {} holds {} sets of patterns: the first is read",
-                                                    axis + 1, dataset, extent));
+          description.remarks.push_back(
+              fmt::format("axis {} of {} holds {} sets of patterns: the first is read", axis + 1, dataset, extent));
         }
         break;
     }
@@ -178,8 +214,8 @@ std::unique_ptr<ScanReader> make_hdf5_reader(const SharedHdf5& open, const std::
   if (flat) {
     fold_positions(description, flat_positions, options);
     description.row_alignment = std::max<std::int64_t>(1, flat_chunk / std::max<std::int64_t>(1, description.scan_nx));
-  } else if (options.scan_shape && (options.scan_shape->first != description.scan_ny ||
-                                    options.scan_shape->second != description.scan_nx)) {
+  } else if (options.scan_shape &&
+             (options.scan_shape->first != description.scan_ny || options.scan_shape->second != description.scan_nx)) {
     throw input_error("--scan-shape {}x{} contradicts {} (its {} has {} x {} positions): leave the option away",
                       options.scan_shape->first, options.scan_shape->second, path, dataset, description.scan_ny,
                       description.scan_nx);
@@ -216,9 +252,10 @@ std::string choose_dataset(const Hdf5File& file, const std::vector<std::string>&
                       candidates.empty() ? "none" : fmt::format("{}", fmt::join(candidates, ", ")));
   }
   if (candidates.empty()) {
-    throw input_error("{} holds no 4D-STEM scan (it is a {} file without an array of patterns): name a dataset by "
-                      "--dataset if there is one",
-                      file.path().string(), format);
+    throw input_error(
+        "{} holds no 4D-STEM scan (it is a {} file without an array of patterns): name a dataset by "
+        "--dataset if there is one",
+        file.path().string(), format);
   }
   if (candidates.size() > 1) {
     throw input_error("{} holds {} scans ({}): name one by --dataset", file.path().string(), candidates.size(),

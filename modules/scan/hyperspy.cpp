@@ -14,7 +14,8 @@ std::optional<bool> boolean_attribute(const std::string& path, const std::string
   if (attribute >= 0) {
     const hid_t type = H5Aget_type(attribute);
     std::uint8_t byte = 0;
-    const bool one_byte = H5Tget_size(type) == 1 && (H5Tget_class(type) == H5T_ENUM || H5Tget_class(type) == H5T_INTEGER);
+    const bool one_byte =
+        H5Tget_size(type) == 1 && (H5Tget_class(type) == H5T_ENUM || H5Tget_class(type) == H5T_INTEGER);
     if (one_byte && H5Aread(attribute, type, &byte) >= 0) value = byte != 0;
     H5Tclose(type);
     H5Aclose(attribute);
@@ -46,9 +47,10 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
     }
     const auto navigate = boolean_attribute(path, name, "navigate");
     if (navigate && *navigate != (axis + 2 < axes)) {
-      throw input_error("{}: {} is not a scan of images (axis {} is {} navigated): only two-dimensional signals are "
-                        "diffraction patterns",
-                        path, data, axis, *navigate ? "" : "not");
+      throw input_error(
+          "{}: {} is not a scan of images (axis {} is {} navigated): only two-dimensional signals are "
+          "diffraction patterns",
+          path, data, axis, *navigate ? "" : "not");
     }
   }
   ScanDescription description;

@@ -1,6 +1,6 @@
 // Merlin .mib files (Quantum Detectors): before each frame a text header "MQ1,000001,00384,01,0256,0256,U16,..." whose
-// third field is its own length; then the counts, big endian, as they come from the detector (rows are not flipped). The
-// scan shape is not in it: the .hdr beside it may say how many frames a trigger, that is a scan row, gave.
+// third field is its own length; then the counts, big endian, as they come from the detector (rows are not flipped).
+// The scan shape is not in it: the .hdr beside it may say how many frames a trigger, that is a scan row, gave.
 #include <charconv>
 #include <system_error>
 
@@ -40,9 +40,10 @@ MerlinHeader read_header(const Path& path) {
     header.nx = count_of(fields[4]).value_or(0);
     header.ny = count_of(fields[5]).value_or(0);
     if (fields[6] == "R64") {
-      throw input_error("{} holds Merlin raw-mode frames (R64, bits as the chip sends them): export the file in a counting "
-                        "mode (U08, U16, U32)",
-                        path.string());
+      throw input_error(
+          "{} holds Merlin raw-mode frames (R64, bits as the chip sends them): export the file in a counting "
+          "mode (U08, U16, U32)",
+          path.string());
     }
     // "U16" is numpy's ">u2"; a one-bit counter is stored as whole bytes, U08.
     const auto bits = fields[6].size() == 3 && fields[6][0] == 'U' ? count_of(fields[6].substr(1)).value_or(0) : 0;
@@ -90,10 +91,11 @@ std::unique_ptr<ScanReader> open_merlin(const Path& path, const ReadOptions& opt
   const std::int64_t stride = header.header_bytes + frame;
   const std::int64_t frames = bytes / stride;
   if (frames < 1 || bytes % stride != 0) {
-    throw input_error("{} has {} bytes, which is {} frames of {} bytes ({} header and {} x {} pixels of {} bytes) and {} "
-                      "bytes over: the file is cut short or damaged",
-                      path.string(), bytes, frames, stride, header.header_bytes, header.ny, header.nx,
-                      header.element.type.bytes, bytes % stride);
+    throw input_error(
+        "{} has {} bytes, which is {} frames of {} bytes ({} header and {} x {} pixels of {} bytes) and {} "
+        "bytes over: the file is cut short or damaged",
+        path.string(), bytes, frames, stride, header.header_bytes, header.ny, header.nx, header.element.type.bytes,
+        bytes % stride);
   }
   description.scan_nx = frames;
   auto header_file = path;

@@ -22,11 +22,13 @@ std::unique_ptr<ScanReader> open_nexus(const SharedHdf5& open, const ReadOptions
     if (text_attribute_or_empty(file, group, "NX_class") != "NXdata") return false;
     const auto data = signal_of(file, group);
     if (data.empty()) return false;
-    const auto meaning = text_attribute_or_empty(file, group, "interpretation") +
-                         text_attribute_or_empty(file, data, "interpretation");
+    const auto meaning =
+        text_attribute_or_empty(file, group, "interpretation") + text_attribute_or_empty(file, data, "interpretation");
     const auto axes = file.shape(data).size();
-    if (meaning.find("spectrum") != std::string::npos || meaning.find("scalar") != std::string::npos) spectra = data;
-    else if (axes >= 3 && axes <= 5) candidates.push_back(data);
+    if (meaning.find("spectrum") != std::string::npos || meaning.find("scalar") != std::string::npos)
+      spectra = data;
+    else if (axes >= 3 && axes <= 5)
+      candidates.push_back(data);
     return false;
   });
   if (candidates.empty() && !spectra.empty() && options.dataset.empty()) {

@@ -75,9 +75,10 @@ std::unique_ptr<ScanReader> open_npy(const Path& path, const ReadOptions& option
   const auto& shape = header.shape;
   const std::size_t axes = shape.size();
   if (axes < 2 || axes > 5) {
-    throw input_error("{} has {} axes (a 4D-STEM scan has 4: scan y, scan x, pattern y, pattern x; 2, 3 and 5 are "
-                      "understood too): reshape it",
-                      path.string(), axes);
+    throw input_error(
+        "{} has {} axes (a 4D-STEM scan has 4: scan y, scan x, pattern y, pattern x; 2, 3 and 5 are "
+        "understood too): reshape it",
+        path.string(), axes);
   }
   ScanDescription description;
   description.format = "npy";

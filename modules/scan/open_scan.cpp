@@ -11,7 +11,9 @@ namespace mesoglass::scan {
 
 namespace {
 
-bool begins_with(const std::string& text, const std::string& beginning) { return text.rfind(beginning, 0) == 0; }
+bool begins_with(const std::string& text, const std::string& beginning) {
+  return text.rfind(beginning, 0) == 0;
+}
 
 // HDF5's signature stands at byte 0, or at 512, 1024, ... behind a user block.
 bool has_hdf5_signature(const std::string& beginning) {
@@ -30,17 +32,19 @@ std::string lower_extension(const Path& path) {
 }
 
 [[noreturn]] void refuse_unknown(const Path& path, const std::string& extension) {
-  static constexpr std::array<const char*, 9> convertible = {".dm3", ".dm4", ".tif", ".tiff", ".ser",
+  static constexpr std::array<const char*, 9> convertible = {".dm3", ".dm4", ".tif",   ".tiff", ".ser",
                                                              ".blo", ".mrc", ".tvips", ".zspy"};
   if (std::find(convertible.begin(), convertible.end(), extension) != convertible.end()) {
-    throw input_error("{} is of a format that is not read directly ({}): convert it to .hspy with HyperSpy "
-                      "(hyperspy.api.load, then save), or to EMD with py4DSTEM",
-                      path.string(), extension);
+    throw input_error(
+        "{} is of a format that is not read directly ({}): convert it to .hspy with HyperSpy "
+        "(hyperspy.api.load, then save), or to EMD with py4DSTEM",
+        path.string(), extension);
   }
-  throw input_error("{} is of no known scan format: known are EMPAD .raw and .xml, EMD, py4DSTEM, fpd, HyperSpy and NeXus "
-                    "HDF5, .npy, Merlin .mib; describe any other binary file by --scan-shape, --pattern-shape and "
-                    "--element",
-                    path.string());
+  throw input_error(
+      "{} is of no known scan format: known are EMPAD .raw and .xml, EMD, py4DSTEM, fpd, HyperSpy and NeXus "
+      "HDF5, .npy, Merlin .mib; describe any other binary file by --scan-shape, --pattern-shape and "
+      "--element",
+      path.string());
 }
 
 std::unique_ptr<ScanReader> open_by_content(const Path& path, const ReadOptions& options) {
@@ -56,9 +60,10 @@ std::unique_ptr<ScanReader> open_by_content(const Path& path, const ReadOptions&
   if (extension == ".raw") return open_empad_raw(path, options);
   for (const char* name : {".h5", ".hdf5", ".emd", ".hspy", ".nxs"}) {
     if (extension == name) {
-      throw input_error("{} is not an HDF5 file, although it is called {} (its signature is missing): the file is damaged "
-                        "or cut short; copy it again",
-                        path.string(), extension);
+      throw input_error(
+          "{} is not an HDF5 file, although it is called {} (its signature is missing): the file is damaged "
+          "or cut short; copy it again",
+          path.string(), extension);
     }
   }
   refuse_unknown(path, extension);
@@ -101,9 +106,10 @@ std::unique_ptr<ScanReader> open_hdf5(const Path& path, const ReadOptions& optio
     return make_hdf5_reader(open, data, usual_roles(path.string(), data, file.shape(data).size()),
                             std::move(description), options);
   }
-  throw input_error("{} is an HDF5 file of no known scan layout (known: EMD, py4DSTEM, fpd, HyperSpy, NeXus): name the "
-                    "dataset of the patterns by --dataset",
-                    path.string());
+  throw input_error(
+      "{} is an HDF5 file of no known scan layout (known: EMD, py4DSTEM, fpd, HyperSpy, NeXus): name the "
+      "dataset of the patterns by --dataset",
+      path.string());
 }
 
 std::unique_ptr<ScanReader> open_scan(const Communicator& communicator, const Path& path, const ReadOptions& options) {

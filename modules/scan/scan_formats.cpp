@@ -49,9 +49,10 @@ void finish_description(ScanDescription& description, const ReadOptions& options
   const auto& d = description;
   if (d.time_frames < 1 || d.scan_ny < 1 || d.scan_nx < 1 || d.pattern_ny < 1 || d.pattern_nx < 1 ||
       d.pattern_ny > largest_side || d.pattern_nx > largest_side || patterns > largest_patterns) {
-    throw input_error("{} says its scan is {} x {} x {} patterns of {} x {} pixels (no scan has such a size): the file is "
-                      "damaged or its axes are in an unknown order",
-                      d.path.string(), d.time_frames, d.scan_ny, d.scan_nx, d.pattern_ny, d.pattern_nx);
+    throw input_error(
+        "{} says its scan is {} x {} x {} patterns of {} x {} pixels (no scan has such a size): the file is "
+        "damaged or its axes are in an unknown order",
+        d.path.string(), d.time_frames, d.scan_ny, d.scan_nx, d.pattern_ny, d.pattern_nx);
   }
 }
 

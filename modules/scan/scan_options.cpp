@@ -20,33 +20,51 @@ std::pair<std::int64_t, std::int64_t> parse_shape(const std::string& typed, cons
             second.ptr == text + typed.size() && rows >= 1 && columns >= 1 && rows <= largest && columns <= largest;
   }
   if (!valid) {
-    throw input_error("{} {} is not a shape (two whole numbers from 1 to {}): write rows x columns, slow axis first, "
-                      "for example 64x128",
-                      option, typed, largest);
+    throw input_error(
+        "{} {} is not a shape (two whole numbers from 1 to {}): write rows x columns, slow axis first, "
+        "for example 64x128",
+        option, typed, largest);
   }
   return {rows, columns};
 }
 
 void add_scan_options(OptionTable& table) {
   table.group("Scan");
-  table.text("scan-shape").unit("rows x columns").text(
-      "Probe positions, slow axis first, for example 256x256. Only where the file does not say, or says it wrongly.");
-  table.real("k-per-pixel").unit("nm^-1").range(1e-6, 1e3).text(
-      "Scattering vector k = 1/d that one detector pixel spans; wins over the file's calibration.");
-  table.real("scan-step").unit("nm").range(1e-6, 1e6).text(
-      "Distance between neighbouring probe positions; wins over the file's calibration.");
+  table.text("scan-shape")
+      .unit("rows x columns")
+      .text(
+          "Probe positions, slow axis first, for example 256x256. Only where the file does not say, or says it "
+          "wrongly.");
+  table.real("k-per-pixel")
+      .unit("nm^-1")
+      .range(1e-6, 1e3)
+      .text("Scattering vector k = 1/d that one detector pixel spans; wins over the file's calibration.");
+  table.real("scan-step")
+      .unit("nm")
+      .range(1e-6, 1e6)
+      .text("Distance between neighbouring probe positions; wins over the file's calibration.");
   table.real("voltage").unit("V").range(1e3, 1e7).text(
       "Accelerating voltage, for files that state angles instead of k.");
-  table.real("gain").unit("detector units an electron").range(1e-9, 1e12).text(
-      "Counts or units that one electron leaves in a pattern: 1 for a counting detector. Shot noise is computed from it.");
-  table.text("dataset", "").text("Path of the patterns inside an HDF5 file that holds several, for example /entry/data.");
-  table.text("pattern-shape").unit("rows x columns").text(
-      "Detector pixels of one pattern, for a raw file without a header (with --element).");
-  table.text("element", "").text(
-      "How a raw file stores a number, numpy's way: <f4 is a little-endian 32-bit real, >u2 a big-endian 16-bit count.");
+  table.real("gain")
+      .unit("detector units an electron")
+      .range(1e-9, 1e12)
+      .text(
+          "Counts or units that one electron leaves in a pattern: 1 for a counting detector. Shot noise is computed "
+          "from it.");
+  table.text("dataset", "")
+      .text("Path of the patterns inside an HDF5 file that holds several, for example /entry/data.");
+  table.text("pattern-shape")
+      .unit("rows x columns")
+      .text("Detector pixels of one pattern, for a raw file without a header (with --element).");
+  table.text("element", "")
+      .text(
+          "How a raw file stores a number, numpy's way: <f4 is a little-endian 32-bit real, >u2 a big-endian 16-bit "
+          "count.");
   table.integer("header-bytes", 0).unit("bytes").range(0, 1e12).text("Bytes before the first pattern of a raw file.");
-  table.integer("frame-stride").unit("bytes").range(1, 1e12).text(
-      "Bytes from one pattern's beginning to the next in a raw file; default: patterns follow without a gap.");
+  table.integer("frame-stride")
+      .unit("bytes")
+      .range(1, 1e12)
+      .text("Bytes from one pattern's beginning to the next in a raw file; default: patterns follow without a gap.");
 }
 
 ReadOptions read_scan_options(const Options& options) {
@@ -57,12 +75,14 @@ ReadOptions read_scan_options(const Options& options) {
   if (options.has("voltage")) result.voltage_v = options.real("voltage");
   if (options.has("gain")) result.gain = options.real("gain");
   result.dataset = options.text("dataset");
-  if (options.has("pattern-shape")) result.pattern_shape = parse_shape(options.text("pattern-shape"), "--pattern-shape");
+  if (options.has("pattern-shape"))
+    result.pattern_shape = parse_shape(options.text("pattern-shape"), "--pattern-shape");
   result.element = options.text("element");
   if (!result.element.empty() && !parse_element(result.element)) {
-    throw input_error("--element {} is not a number's name (an integer or real of 1 to 8 bytes): write for example <f4, "
-                      ">u2 or u1",
-                      result.element);
+    throw input_error(
+        "--element {} is not a number's name (an integer or real of 1 to 8 bytes): write for example <f4, "
+        ">u2 or u1",
+        result.element);
   }
   result.header_bytes = options.integer("header-bytes");
   if (options.has("frame-stride")) result.frame_stride_bytes = options.integer("frame-stride");

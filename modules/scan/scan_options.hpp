@@ -1,4 +1,5 @@
-// The options by which a person corrects or completes what a scan's file says; the same in every program that reads one.
+// The options by which a person corrects or completes what a scan's file says; the same in every program that reads
+// one.
 #pragma once
 
 #include "core/option_table.hpp"

@@ -67,7 +67,7 @@ struct ReadOptions {
 
   // Raw binary without a header of its own: all of it must be said.
   std::optional<std::pair<std::int64_t, std::int64_t>> pattern_shape;  // (ky, kx)
-  std::string element;                                                 // numpy's name: "<f4", ">u2", "u1"; empty = not raw
+  std::string element;  // numpy's name: "<f4", ">u2", "u1"; empty = not raw
   std::int64_t header_bytes = 0;
   std::optional<std::int64_t> frame_stride_bytes;  // from one pattern to the next; default: without a gap
 };
@@ -97,7 +97,7 @@ class ScanReader {
 // extension where the content has none (EMPAD .raw, or its .xml). Shapes, file size and calibration are checked here,
 // no pattern is read. Throws input_error on every rank together: missing, empty, not a file, unknown format, sizes that
 // do not fit. `communicator` must outlive the reader. Collective.
-[[nodiscard]] std::unique_ptr<ScanReader> open_scan(const Communicator& communicator,
-                                                    const std::filesystem::path& path, const ReadOptions& options = {});
+[[nodiscard]] std::unique_ptr<ScanReader> open_scan(const Communicator& communicator, const std::filesystem::path& path,
+                                                    const ReadOptions& options = {});
 
 }  // namespace mesoglass::scan

@@ -9,9 +9,10 @@ WriteFormat write_format_of(const std::filesystem::path& path) {
   const auto extension = path.extension().string();
   if (extension == ".raw") return WriteFormat::empad;
   if (extension == ".h5" || extension == ".hdf5" || extension == ".emd") return WriteFormat::emd;
-  throw input_error("cannot tell the format of {} (its extension is '{}'): end its name in .raw for EMPAD, or in .h5 or "
-                    ".emd for EMD",
-                    path.string(), extension);
+  throw input_error(
+      "cannot tell the format of {} (its extension is '{}'): end its name in .raw for EMPAD, or in .h5 or "
+      ".emd for EMD",
+      path.string(), extension);
 }
 
 std::vector<std::filesystem::path> files_of_scan(const std::filesystem::path& path) {

@@ -12,8 +12,8 @@ namespace {
 
 using namespace mesoglass;
 
-// Brings a sample under a stress at which avalanches run and lets a twentieth of its voxels transform, so that the quiet
-// start is not measured; then each iteration is one thermal event with what it sets off.
+// Brings a sample under a stress at which avalanches run and lets a twentieth of its voxels transform, so that the
+// quiet start is not measured; then each iteration is one thermal event with what it sets off.
 void events_of_direct_engine(benchmark::State& state) {
   const Communicator alone = Communicator::self();
   const std::int64_t edge = state.range(0);
@@ -22,8 +22,9 @@ void events_of_direct_engine(benchmark::State& state) {
   const auto parameters = test::parameters_for(glass);
   const auto engine = deformation::make_engine(alone, parameters, glass);
   const double stress_gpa = planar ? 2.4 : 2.8;
-  engine->set_mean_stress(planar ? std::vector<double>{stress_gpa / std::sqrt(2.0), 0.0}
-                                 : std::vector<double>{stress_gpa / std::sqrt(2.0), -stress_gpa / std::sqrt(6.0), 0, 0, 0});
+  engine->set_mean_stress(
+      planar ? std::vector<double>{stress_gpa / std::sqrt(2.0), 0.0}
+             : std::vector<double>{stress_gpa / std::sqrt(2.0), -stress_gpa / std::sqrt(6.0), 0, 0, 0});
   deformation::RandomDraws draws{parameters.seed, 0};
   std::int64_t transformations = 0;
   const auto one_event = [&] {

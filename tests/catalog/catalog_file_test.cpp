@@ -10,7 +10,9 @@
 namespace mesoglass::catalog {
 namespace {
 
-const Communicator& world() { return test::communicator(); }
+const Communicator& world() {
+  return test::communicator();
+}
 
 Catalog example(std::int64_t n = 12, const char* glass = "x05") {
   const auto set = parameter_set("mg3d");
@@ -114,15 +116,23 @@ TEST_P(DamagedCatalog, isRefusedOnEveryRank) {
         file.write_part<float>("/domains/rotation", {0, 0}, {writes ? 1U : 0U, writes ? 1U : 0U},
                                {&zero, writes ? 1U : 0U});
         break;
-      case 4: file.set_attribute("/grid", "nx", std::int64_t{13}); break;
-      case 5: file.set_attribute("/grid", "nz", std::int64_t{-1}); break;
-      case 6: file.set_attribute("/", "format", "mesoglass mro"); break;
+      case 4:
+        file.set_attribute("/grid", "nx", std::int64_t{13});
+        break;
+      case 5:
+        file.set_attribute("/grid", "nz", std::int64_t{-1});
+        break;
+      case 6:
+        file.set_attribute("/", "format", "mesoglass mro");
+        break;
       case 7: {
         const std::int64_t version[] = {2, 0};
         file.set_attribute("/", "format_version", std::span<const std::int64_t>(version));
         break;
       }
-      default: file.set_attribute("/rules", "jitter", nan); break;
+      default:
+        file.set_attribute("/rules", "jitter", nan);
+        break;
     }
     file.close();
   }

@@ -12,8 +12,12 @@
 namespace mesoglass::catalog {
 namespace {
 
-VoxelGrid grid_2d(std::int64_t n) { return {n, n, 1, {0.7, 0.7, 1.0}}; }
-VoxelGrid grid_3d(std::int64_t n) { return {n, n, n, {1.5, 1.5, 1.5}}; }
+VoxelGrid grid_2d(std::int64_t n) {
+  return {n, n, 1, {0.7, 0.7, 1.0}};
+}
+VoxelGrid grid_3d(std::int64_t n) {
+  return {n, n, n, {1.5, 1.5, 1.5}};
+}
 
 double total_of(const std::vector<DomainDraw>& draws) {
   double total = 0.0;
@@ -153,8 +157,8 @@ TEST(Packing, takesTheNearestVoxelsOfTheCentre) {
   }
 }
 
-// 10,000 single voxels in an 8 x 8 arrangement of cells: chi-square with 63 degrees of freedom. Without replacement at 5 %
-// the variance is 5 % smaller; 120 is beyond the 1e-5 quantile.
+// 10,000 single voxels in an 8 x 8 arrangement of cells: chi-square with 63 degrees of freedom. Without replacement at
+// 5 % the variance is 5 % smaller; 120 is beyond the 1e-5 quantile.
 TEST(Packing, spreadsCentresUniformly) {
   const VoxelGrid grid = {448, 448, 1, {0.7, 0.7, 1.0}};
   const auto draws = draw_domains(grid, {0.0, 0.0, 0.0}, 10000, 4, 0);

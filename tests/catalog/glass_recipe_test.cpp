@@ -12,7 +12,9 @@
 namespace mesoglass::catalog {
 namespace {
 
-const Communicator& world() { return test::communicator(); }
+const Communicator& world() {
+  return test::communicator();
+}
 
 VoxelGrid grid_for(const ParameterSet& set, std::int64_t n) {
   return {n, n, set.name == "2d" ? 1 : n, set.voxel_size_nm};
@@ -153,7 +155,8 @@ TEST(Orientations, coverATurnOrHalfOfItInThePlane) {
     double cosine = 0.0;
     double least = 10.0;
     for (const auto& domain : catalog.domains) {
-      const double a_0 = 2 * std::atan2(static_cast<double>(domain.rotation[3]), static_cast<double>(domain.rotation[0]));
+      const double a_0 =
+          2 * std::atan2(static_cast<double>(domain.rotation[3]), static_cast<double>(domain.rotation[0]));
       const double own = std::cos(a_0);
       cosine += own / static_cast<double>(catalog.domains.size());
       least = std::min(least, own);
@@ -189,9 +192,10 @@ TEST(Recipes, areRefusedWhereImpossible) {
 
 TEST(TypeEntries, areRead) {
   const auto defaults = built_in_glass("x0", parameter_set("mg3d"), 0.1, {2.8, 0.4, 1.0}).mro.front();
-  const auto read = parse_type_entry(" strong one : modes=2, amplitude = 0.8,softening=0.01, diameter=3.5, "
-                                     "barrier-law=normal, barrier-spread=0.3",
-                                     defaults);
+  const auto read = parse_type_entry(
+      " strong one : modes=2, amplitude = 0.8,softening=0.01, diameter=3.5, "
+      "barrier-law=normal, barrier-spread=0.3",
+      defaults);
   EXPECT_EQ(read.type.name, "strong one");
   EXPECT_EQ(read.type.modes, 2);
   EXPECT_EQ(read.type.amplitude, 0.8);

@@ -22,7 +22,8 @@ TEST(Communicator, reduces_over_all_ranks) {
 TEST(Communicator, gathers_parts_of_different_length_in_rank_order) {
   const std::vector<int> own(static_cast<std::size_t>(communicator().rank()), communicator().rank());
   std::vector<int> expected;
-  for (int rank = 0; rank < communicator().size(); ++rank) expected.insert(expected.end(), static_cast<std::size_t>(rank), rank);
+  for (int rank = 0; rank < communicator().size(); ++rank)
+    expected.insert(expected.end(), static_cast<std::size_t>(rank), rank);
   EXPECT_EQ(communicator().all_gather(std::span<const int>(own)), expected);
 }
 

@@ -18,9 +18,13 @@ void count_to_end(Run& run) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     progress.update(static_cast<double>(step));
     switch (signals.poll(step)) {
-      case CheckpointRequest::none: break;
-      case CheckpointRequest::write: run.log().information("checkpoint at step {}", step); break;
-      case CheckpointRequest::write_and_stop: throw stopped_at_checkpoint("probe.checkpoint");
+      case CheckpointRequest::none:
+        break;
+      case CheckpointRequest::write:
+        run.log().information("checkpoint at step {}", step);
+        break;
+      case CheckpointRequest::write_and_stop:
+        throw stopped_at_checkpoint("probe.checkpoint");
     }
   }
 }
@@ -74,8 +78,10 @@ void body(Run& run) {
 int main(int argc, char** argv) {
   OptionTable table;
   table.group("Probe");
-  table.text("how", "well").choices({"well", "together", "one-in-section", "one-alone", "all-alone", "memory", "petsc",
-                                     "inside-hdf5", "large-file", "sleep", "count"}).text("How to end.");
+  table.text("how", "well")
+      .choices({"well", "together", "one-in-section", "one-alone", "all-alone", "memory", "petsc", "inside-hdf5",
+                "large-file", "sleep", "count"})
+      .text("How to end.");
   table.integer("rank", 0).range(0, 64).text("Which rank fails.");
   table.integer("steps", 10).range(1, 1000000).unit("steps").text("How far to count.");
   table.real("temperature", 300.0).range(1.0, 5000.0).unit("K").text("A number with a unit.");

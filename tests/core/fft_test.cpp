@@ -17,7 +17,8 @@ TEST(FftPlan, complex_lines_equal_the_defining_sum) {
   plan.execute();
   for (int k = 0; k < length; ++k) {
     std::complex<double> sum = 0.0;
-    for (int j = 0; j < length; ++j) sum += input[static_cast<std::size_t>(j)] * std::polar(1.0, -2.0 * units::pi * k * j / length);
+    for (int j = 0; j < length; ++j)
+      sum += input[static_cast<std::size_t>(j)] * std::polar(1.0, -2.0 * units::pi * k * j / length);
     EXPECT_LT(std::abs(data[static_cast<std::size_t>(k)] - sum), 1e-13);
   }
 }

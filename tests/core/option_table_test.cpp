@@ -29,7 +29,8 @@ std::string refusal(const std::vector<std::string>& arguments, const std::vector
 }
 
 TEST(OptionTable, defaults_and_values) {
-  const auto options = glass_options().parse({"a.raw", "--temperature=77", "--seed", "1e3", "--overwrite", "b.raw"}, {});
+  const auto options =
+      glass_options().parse({"a.raw", "--temperature=77", "--seed", "1e3", "--overwrite", "b.raw"}, {});
   EXPECT_EQ(options.real("temperature"), 77.0);
   EXPECT_EQ(options.integer("seed"), 1000);
   EXPECT_EQ(options.text("engine"), "direct");

@@ -83,7 +83,8 @@ TEST(RandomStream, poisson_counts_have_poisson_probabilities) {
   int seen_inside = 0;
   for (int k = 21; k <= 59; ++k) {
     const double expected = count * std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0));
-    chi_square += (seen[static_cast<std::size_t>(k)] - expected) * (seen[static_cast<std::size_t>(k)] - expected) / expected;
+    chi_square +=
+        (seen[static_cast<std::size_t>(k)] - expected) * (seen[static_cast<std::size_t>(k)] - expected) / expected;
     inside += expected;
     seen_inside += seen[static_cast<std::size_t>(k)];
   }

@@ -63,8 +63,8 @@ class DeformationProgram(ProgramTest):
             peak = file["outcome"].attrs["peak_stress_gpa"]
         self.assertAlmostEqual(self.summary("s.json")["peak_stress_gpa"], peak)
         with h5py.File(self.folder / "d.001.vtkhdf") as file:
-            np.testing.assert_array_equal(file["VTKHDF"].attrs["WholeExtent"], [0, 24, 0, 24, 0, 1])
-            self.assertEqual(file["VTKHDF/CellData/von_mises_strain"].shape, (1, 24, 24))
+            np.testing.assert_array_equal(file["VTKHDF"].attrs["WholeExtent"], [0, 23, 0, 23, 0, 1])
+            self.assertEqual(file["VTKHDF/PointData/von_mises_strain"].shape, (2, 24, 24))
         left = sorted(path.name for path in self.folder.iterdir())
         self.assertEqual(left, ["d.000.vtkhdf", "d.001.vtkhdf", "d.h5", "glass.h5", "s.json"])
         # A complete output is left alone under --resume, refused without.

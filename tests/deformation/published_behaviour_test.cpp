@@ -8,8 +8,8 @@
 
 namespace mesoglass::deformation {
 
-// A peak and then a drop; the strength falls with temperature and grows with the strain rate; the largest connected free
-// volume explodes (2-D set of the design, mean of three seeds; differences are several times their scatter).
+// A peak and then a drop; the strength falls with temperature and grows with the strain rate; the largest connected
+// free volume explodes (2-D set of the design, mean of three seeds; differences are several times their scatter).
 TEST(PublishedBehaviour, PeakDropTemperatureAndRate) {
   const auto folder = test::scratch_folder();
   int number = 0;
@@ -24,8 +24,8 @@ TEST(PublishedBehaviour, PeakDropTemperatureAndRate) {
       parameters.loading.strain_rate_per_s = rate;
       parameters.loading.final_strain = 0.07;
       const auto output = folder / fmt::format("run{}.h5", number++);
-      const auto outcome =
-          run_deformation(test::communicator(), parameters, glass, {output, IfExists::refuse, false}, Provenance("test", "test", "", 1));
+      const auto outcome = run_deformation(test::communicator(), parameters, glass, {output, IfExists::refuse, false},
+                                           Provenance("test", "test", "", 1));
       if (temperature == 300.0 && rate == 1e-4) {
         EXPECT_LT(outcome.flow_stress_gpa, 0.85 * outcome.peak_stress_gpa);
         EXPECT_GT(outcome.percolation_strain, 0.02);

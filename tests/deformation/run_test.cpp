@@ -22,7 +22,9 @@ namespace {
 
 using test::communicator;
 
-Provenance no_provenance() { return {"test", "test", "", 1}; }
+Provenance no_provenance() {
+  return {"test", "test", "", 1};
+}
 
 // Every number of /history, /events and /avalanches, and the last snapshot.
 std::map<std::string, std::vector<double>> everything_in(const Communicator& alone, const std::filesystem::path& path) {
@@ -215,7 +217,8 @@ TEST(DeformationRun, EventLogReplaysToTheSnapshot) {
   for (std::size_t v = 0; v < count.size(); ++v) mean += stress[6 * v] / static_cast<double>(count.size());
   EXPECT_NEAR(mean, file.read<double>("/history/axial_stress").back(), 1e-5);
   const auto largest = file.read<std::int64_t>("/snapshots/000/largest_cfv");
-  EXPECT_EQ(std::count(largest.begin(), largest.end(), 1), file.read<std::int64_t>("/history/largest_cfv_voxels").back());
+  EXPECT_EQ(std::count(largest.begin(), largest.end(), 1),
+            file.read<std::int64_t>("/history/largest_cfv_voxels").back());
 }
 
 // The same history and event log, bit for bit, on all ranks together and on one alone, in 2-D and 3-D, with the energy

@@ -31,8 +31,8 @@ double kolmogorov(std::vector<double> uniforms) {
 }
 constexpr double kolmogorov_limit = 1.95;
 
-// Rate of every (voxel, mode) of a fresh glass under a mean stress, straight from catalog and formula: the constants are
-// written out here, so that a wrong unit in the engine shows.
+// Rate of every (voxel, mode) of a fresh glass under a mean stress, straight from catalog and formula: the constants
+// are written out here, so that a wrong unit in the engine shows.
 std::vector<double> naive_rates(const catalog::Catalog& glass, const DeformationParameters& parameters,
                                 const std::vector<double>& stress) {
   const catalog::ShearModes modes(glass.types, glass.rules, glass.grid.dimensions());
@@ -66,8 +66,8 @@ TEST(Sampling, WaitingTimesAndChoicesFollowTheExactRates) {
     auto parameters = test::parameters_for(glass);
     parameters.kinetics.temperature_k = 900.0;  // many modes take part
     auto engine = make_engine(alone, parameters, glass);
-    const std::vector<double> stress = nz == 1 ? std::vector<double>{0.9, -0.4}
-                                               : std::vector<double>{0.5, -0.3, 0.2, 0.1, -0.4};
+    const std::vector<double> stress =
+        nz == 1 ? std::vector<double>{0.9, -0.4} : std::vector<double>{0.5, -0.3, 0.2, 0.1, -0.4};
     engine->set_mean_stress(stress);
     const auto rates = naive_rates(glass, parameters, stress);
     double total = 0.0;
@@ -124,16 +124,18 @@ TEST(Sampling, HorizonsDoNotChangeTheRate) {
   constexpr int horizons = 30000;
   for (int i = 0; i < horizons; ++i) {
     const auto step = engine->next_event(0.7 / rate, draws);
-    if (step.event) ++events;
-    else EXPECT_EQ(step.elapsed_s, 0.7 / rate);
+    if (step.event)
+      ++events;
+    else
+      EXPECT_EQ(step.elapsed_s, 0.7 / rate);
   }
   const double expected = 1.0 - std::exp(-0.7);
   const double deviation = std::sqrt(expected * (1.0 - expected) / horizons);
   EXPECT_NEAR(events / static_cast<double>(horizons), expected, 4.0 * deviation);
 }
 
-// While temporary softening decays the rate falls: the waiting time's law is S(t) = exp(-integral of R), integrated here
-// numerically.
+// While temporary softening decays the rate falls: the waiting time's law is S(t) = exp(-integral of R), integrated
+// here numerically.
 TEST(Sampling, ThinningIsExactWhileSofteningDecays) {
   const Communicator alone = Communicator::self();
   auto glass = test::ordered_glass(alone, 2, 2, 4, 0.92);
@@ -322,8 +324,8 @@ TEST(Softening, AppliesToTheNextCatalog) {
       double g = 0.0;
       if (voxel == event.voxel) {
         const double product = strains[2 * m] * event.strain[0] + strains[2 * m + 1] * event.strain[1];
-        const double cosine = product / std::sqrt(square * (strains[2 * m] * strains[2 * m] +
-                                                             strains[2 * m + 1] * strains[2 * m + 1]));
+        const double cosine =
+            product / std::sqrt(square * (strains[2 * m] * strains[2 * m] + strains[2 * m + 1] * strains[2 * m + 1]));
         g = softening * std::pow(0.5 * (1.0 + cosine), 2);
       }
       expected += 1e13 * std::exp(-barriers[m] * std::exp(-g) / kt);

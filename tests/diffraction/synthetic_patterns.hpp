@@ -36,10 +36,13 @@ inline std::vector<float> draw_pattern(const PatternShape& shape, Point centre, 
   return pattern;
 }
 
-inline double gaussian(double x, double sigma) { return std::exp(-0.5 * x * x / (sigma * sigma)); }
+inline double gaussian(double x, double sigma) {
+  return std::exp(-0.5 * x * x / (sigma * sigma));
+}
 
 // A disc, a falling background and a halo.
-inline Intensity glass(double disc_radius, double disc_height, double halo_radius, double halo_width, double halo_height) {
+inline Intensity glass(double disc_radius, double disc_height, double halo_radius, double halo_width,
+                       double halo_height) {
   return [=](double r, double) {
     const double disc = disc_height / (1.0 + std::exp((r - disc_radius) / 0.3));
     return disc + halo_height * (gaussian(r - halo_radius, halo_width) + 0.3 * std::exp(-r / 30.0));

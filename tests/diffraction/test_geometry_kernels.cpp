@@ -97,13 +97,15 @@ TEST(BeamDisc, OneHotPixelIsNotTheDisc) {
   EXPECT_NEAR(disc.centre.y, 58.6, 0.15);
 }
 
-// Centre of mass of one counted pattern: 2,000 electrons in a disc of 5 px radius place it to 2.5 / sqrt(2000) = 0.056 px.
+// Centre of mass of one counted pattern: 2,000 electrons in a disc of 5 px radius place it to 2.5 / sqrt(2000) = 0.056
+// px.
 TEST(DiscMeter, MeasuresCentreAndTransmittance) {
   const Point centre{65.37, 61.12};
   auto pattern = draw_pattern(detector, centre, {}, [](double r, double) { return r < 5.0 ? 1000.0 : 0.0; });
   double inside = 0.0;
   for (const float value : pattern) inside += static_cast<double>(value);
-  const auto scattered = draw_pattern(detector, centre, {}, [](double r, double) { return r > 10.0 && r < 50.0 ? 2.0 : 0.0; });
+  const auto scattered =
+      draw_pattern(detector, centre, {}, [](double r, double) { return r > 10.0 && r < 50.0 ? 2.0 : 0.0; });
   double outside = 0.0;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     pattern[i] += scattered[i];
@@ -145,7 +147,8 @@ TEST(DescanPlane, SurvivesATenthOfWrongCentres) {
 }
 
 TEST(PixelMask, ReadsShapesAndRefusesOthers) {
-  const PixelMask good = mask_from_shapes("circle 10 20 2\npixel 3 4 # hot\n\npolygon 30 30 40 30 40 40 30 40\n", detector, "m");
+  const PixelMask good =
+      mask_from_shapes("circle 10 20 2\npixel 3 4 # hot\n\npolygon 30 30 40 30 40 40 30 40\n", detector, "m");
   EXPECT_EQ(good[20 * 128 + 10], 0);
   EXPECT_EQ(good[22 * 128 + 10], 0);
   EXPECT_EQ(good[23 * 128 + 10], 1);

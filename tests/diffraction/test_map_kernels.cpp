@@ -13,7 +13,8 @@ namespace mesoglass::diffraction {
 namespace {
 
 // Maps of `count` speckles of the given profile at random places, with white noise.
-std::vector<float> speckle_map(std::int64_t side, int count, double diameter, bool disc, double noise, std::uint64_t index) {
+std::vector<float> speckle_map(std::int64_t side, int count, double diameter, bool disc, double noise,
+                               std::uint64_t index) {
   RandomStream random(77, RandomPurpose::test, index);
   std::vector<float> map(static_cast<std::size_t>(side * side), 1.0F);
   const double margin = 2.0 * diameter;
@@ -26,8 +27,8 @@ std::vector<float> speckle_map(std::int64_t side, int count, double diameter, bo
       for (std::int64_t x = 0; x < side; ++x) {
         const double r = std::hypot(static_cast<double>(x) - cx, static_cast<double>(y) - cy);
         if (r > margin) continue;
-        map[static_cast<std::size_t>(y * side + x)] += static_cast<float>(
-            disc ? (r < 0.5 * diameter ? 1.0 : 0.0) : std::exp(-0.5 * r * r / (sigma * sigma)));
+        map[static_cast<std::size_t>(y * side + x)] +=
+            static_cast<float>(disc ? (r < 0.5 * diameter ? 1.0 : 0.0) : std::exp(-0.5 * r * r / (sigma * sigma)));
       }
     }
   }
@@ -39,15 +40,16 @@ double measured_size(std::int64_t side, int per_map, double diameter, bool disc,
                      std::span<const std::uint8_t> kept, double* noise_variance = nullptr) {
   MapAutocorrelation correlation(side, side, static_cast<int>(side / 3), kept, 3);
   for (int map = 0; map < maps; ++map) {
-    EXPECT_TRUE(correlation.add(speckle_map(side, per_map, diameter, disc, noise, static_cast<std::uint64_t>(map)), map % 3));
+    EXPECT_TRUE(
+        correlation.add(speckle_map(side, per_map, diameter, disc, noise, static_cast<std::uint64_t>(map)), map % 3));
   }
   const SpeckleSize size = speckle_size(correlation.lags(), correlation.positions(), correlation.largest_lag());
   if (noise_variance != nullptr) *noise_variance = size.noise_variance;
   return size.fwhm / std::sqrt(2.0);
 }
 
-// Gaussian speckles of full width d have an autocorrelation of full width sqrt 2 d, however many there are. The field is
-// only 8 to 12 speckles wide, so the mean that is taken out matters (without its correction sizes are 3 to 8 % low).
+// Gaussian speckles of full width d have an autocorrelation of full width sqrt 2 d, however many there are. The field
+// is only 8 to 12 speckles wide, so the mean that is taken out matters (without its correction sizes are 3 to 8 % low).
 TEST(SpeckleSize, IsTheWidthOfGaussianSpecklesWhateverTheirNumber) {
   const std::vector<std::uint8_t> kept(48 * 48, 1);
   for (const double diameter : {4.0, 6.0}) {
@@ -192,7 +194,8 @@ TEST(MroTypes, FindsPlantedPeaksOnce) {
   for (int i = 0; i < 60; ++i) {
     const double here = 2.0 + 0.08 * i;
     k.push_back(here);
-    order.push_back(1e-5 + 0.01 * std::exp(-50.0 * (here - 3.9) * (here - 3.9)) + 0.003 * std::exp(-50.0 * (here - 5.1) * (here - 5.1)));
+    order.push_back(1e-5 + 0.01 * std::exp(-50.0 * (here - 3.9) * (here - 3.9)) +
+                    0.003 * std::exp(-50.0 * (here - 5.1) * (here - 5.1)));
     size.push_back(here > 3.4 && here < 5.6 ? 0.9 + 0.3 * std::exp(-30.0 * (here - 3.95) * (here - 3.95))
                                             : std::numeric_limits<double>::quiet_NaN());
     area.push_back(0.1);

@@ -27,9 +27,9 @@ const PatternShape detector{64, 64};
 struct Truth {
   std::int64_t ny = 32, nx = 32;
   double step_nm = 0.25;
-  double diameter_nm = 1.3;        // full width of the speckles, no probe
+  double diameter_nm = 1.3;  // full width of the speckles, no probe
   double ring_px = 20.0;
-  double speckle_height = 1.0;     // relative to the halo
+  double speckle_height = 1.0;  // relative to the halo
   Point centre{31.7, 30.9};
   double descan_x = 0.02, descan_y = -0.015;  // px a column, a row
   Ellipse ellipse = Ellipse::from_axes(1.02, 0.5);
@@ -50,7 +50,8 @@ std::filesystem::path write_scan(const Truth& truth, const std::filesystem::path
     std::vector<Speckle> speckles;
     const double width = truth.step_nm * static_cast<double>(truth.nx);
     for (int i = 0; i < 260; ++i) {
-      speckles.push_back({random.uniform(-1.5, width + 1.5), random.uniform(-1.5, width + 1.5), random.uniform(0.0, units::pi)});
+      speckles.push_back(
+          {random.uniform(-1.5, width + 1.5), random.uniform(-1.5, width + 1.5), random.uniform(0.0, units::pi)});
     }
     const double sigma = truth.diameter_nm / std::sqrt(8.0 * std::log(2.0));
     const double angle_sigma = 0.18;
@@ -91,12 +92,13 @@ std::filesystem::path write_scan(const Truth& truth, const std::filesystem::path
     }
     if (damage) damage(all);
     std::ofstream file(path, std::ios::binary);
-    std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}, {}, {}), }}", truth.ny, truth.nx,
-                                     detector.ny, detector.nx);
+    std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}, {}, {}), }}",
+                                     truth.ny, truth.nx, detector.ny, detector.nx);
     header.resize((header.size() + 11) / 64 * 64 + 53, ' ');
     header += '\n';
     const auto length = static_cast<std::uint16_t>(header.size());
-    file << "\x93NUMPY" << '\x01' << '\x00' << static_cast<char>(length & 0xFF) << static_cast<char>(length >> 8) << header;
+    file << "\x93NUMPY" << '\x01' << '\x00' << static_cast<char>(length & 0xFF) << static_cast<char>(length >> 8)
+         << header;
     file.write(reinterpret_cast<const char*>(all.data()), static_cast<std::streamsize>(all.size() * sizeof(float)));
     if (!file) throw failure("cannot write {}", path.string());
   });
@@ -132,7 +134,8 @@ AnalysisSettings quick_settings() {
   return settings;
 }
 
-void expect_same(const std::vector<double>& a, const std::vector<double>& b, const char* what, double tolerance = 1e-6) {
+void expect_same(const std::vector<double>& a, const std::vector<double>& b, const char* what,
+                 double tolerance = 1e-6) {
   ASSERT_EQ(a.size(), b.size()) << what;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(a[i]) && std::isnan(b[i])) continue;
@@ -163,7 +166,8 @@ TEST(ScanAnalysis, PlantedFilmComesBack) {
     EXPECT_NEAR(area.transmittance[5 * 32 + column], expected, 0.01 * expected);
   }
   // Speckle size within 8 %: the field holds only some 30 independent speckles a map.
-  const auto ring = static_cast<std::size_t>(std::lround((truth.ring_px * 0.2 - sample.k_range.k_low) / sample.k_range.k_step));
+  const auto ring =
+      static_cast<std::size_t>(std::lround((truth.ring_px * 0.2 - sample.k_range.k_low) / sample.k_range.k_step));
   EXPECT_NEAR(sample.size.value[ring], truth.diameter_nm, 0.08 * truth.diameter_nm);
   EXPECT_LT(sample.size.error[ring], 0.08 * truth.diameter_nm);
   // Two-fold speckles: even n only, and order falls off the ring.
@@ -218,9 +222,9 @@ TEST(ScanAnalysis, CountsAndLeavesOutDamagedPatterns) {
   const auto path = write_scan(truth, scratch_folder(), [&](std::vector<float>& all) {
     all[3 * pixels + 100] = std::numeric_limits<float>::quiet_NaN();
     all[20 * pixels + 7] = std::numeric_limits<float>::infinity();
-    for (std::size_t i = 0; i < pixels; ++i) all[50 * pixels + i] = 0.0F;          // nothing recorded
-    for (std::size_t i = 0; i < pixels; ++i) all[60 * pixels + i] = -1.0F;         // negative counts
-    for (std::size_t i = 0; i < pixels; ++i) all[70 * pixels + i] = 30.0F;         // no disc
+    for (std::size_t i = 0; i < pixels; ++i) all[50 * pixels + i] = 0.0F;   // nothing recorded
+    for (std::size_t i = 0; i < pixels; ++i) all[60 * pixels + i] = -1.0F;  // negative counts
+    for (std::size_t i = 0; i < pixels; ++i) all[70 * pixels + i] = 30.0F;  // no disc
   });
   AnalysisSettings settings = quick_settings();
   settings.transmittance_min_given = true;
@@ -257,7 +261,8 @@ TEST(ScanAnalysis, RefusesWhatCannotBeAnalysed) {
   Truth truth;
   truth.ny = 3;
   truth.nx = 5;
-  const auto zero = write_scan(truth, scratch_folder(), [](std::vector<float>& all) { std::fill(all.begin(), all.end(), 0.0F); });
+  const auto zero =
+      write_scan(truth, scratch_folder(), [](std::vector<float>& all) { std::fill(all.begin(), all.end(), 0.0F); });
   EXPECT_THROW((void)analyse(communicator(), zero, truth, quick_settings()), Error);
   const auto nan = write_scan(truth, scratch_folder(), [](std::vector<float>& all) {
     std::fill(all.begin(), all.end(), std::numeric_limits<float>::quiet_NaN());

@@ -52,7 +52,7 @@ class ElasticProgramTest(ProgramTest):
             along_x = 0.5 * (along_x + np.roll(along_x, -1, axis=axis))
         np.testing.assert_allclose(result["strain"][..., 0], along_x + 0.01, atol=1e-13)
         with h5py.File(self.folder / "out.vtkhdf") as file:
-            fields = file["VTKHDF/CellData"]
+            fields = file["VTKHDF/PointData"]
             np.testing.assert_allclose(fields["stress"][...], result["stress"][..., [0, 1, 2, 5, 3, 4]])
             self.assertEqual(list(file["VTKHDF"].attrs["Spacing"]), [1.5, 1.2, 0.9])
         self.assertAlmostEqual(self.summary("summary.json")["mean_stress_yy_gpa"], 0.2, places=12)

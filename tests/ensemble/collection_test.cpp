@@ -45,7 +45,7 @@ TEST(GroupStatistics, useCompleteRunsThatHaveTheQuantity) {
   std::vector<RunRow> runs(8);
   for (std::size_t run = 0; run < 8; ++run) {
     runs[run].status = RunStatus::complete;
-    runs[run].peak_stress_gpa = static_cast<double>(run);     // a: 0 2 4 6, b: 1 3 5 7
+    runs[run].peak_stress_gpa = static_cast<double>(run);  // a: 0 2 4 6, b: 1 3 5 7
     runs[run].percolation_strain = 0.01 * static_cast<double>(run);
   }
   runs[7].status = RunStatus::failed;
@@ -62,7 +62,7 @@ TEST(GroupStatistics, useCompleteRunsThatHaveTheQuantity) {
   EXPECT_NEAR(peak.standard_deviation, 2.0, 1e-15);
   EXPECT_NEAR(peak.standard_error, 2.0 / std::sqrt(3.0), 1e-15);
   EXPECT_NEAR(peak.effect_size, hedges_g(b, a), 1e-15);
-  EXPECT_DOUBLE_EQ(peak.p_value, 1.0);  // the means are equal
+  EXPECT_DOUBLE_EQ(peak.p_value, 1.0);                       // the means are equal
   EXPECT_TRUE(std::isnan(groups[0].quantities[0].p_value));  // the reference is not compared with itself
   EXPECT_EQ(groups[0].quantities[1].values, 3);
   EXPECT_NEAR(groups[0].quantities[1].mean, 0.10 / 3, 1e-15);

@@ -128,8 +128,9 @@ TEST(Slices, arePartsOfAnArray) {
 }
 
 TEST(RunFiles, haveHarmlessNamesThatDiffer) {
-  const auto design = parsed("seeds = 7\n[x0]\nglass = x0\n[a b]\nglass = x0\n[a/b]\nglass = x0\n[$(touch x)]\nglass = x0\n"
-                             "[..]\nglass = x0\n");
+  const auto design = parsed(
+      "seeds = 7\n[x0]\nglass = x0\n[a b]\nglass = x0\n[a/b]\nglass = x0\n[$(touch x)]\nglass = x0\n"
+      "[..]\nglass = x0\n");
   EXPECT_EQ(run_file("runs", design, 0).string(), "runs/x0/seed-7.h5");
   std::set<std::string> names;
   for (std::int64_t run = 0; run < 5; ++run) {

@@ -35,8 +35,8 @@ TEST(Moments, areTheTextbooks) {
 }
 
 TEST(EffectSize, isHedgesWithItsExactCorrection) {
-  // Cohen's d = 1.58 / sqrt((1.789010^2 + 2.002249^2) / 2) = 0.832181; the exact correction for 18 degrees of freedom is
-  // Gamma(9) / (3 Gamma(8.5)) = 0.957647.
+  // Cohen's d = 1.58 / sqrt((1.789010^2 + 2.002249^2) / 2) = 0.832181; the exact correction for 18 degrees of freedom
+  // is Gamma(9) / (3 Gamma(8.5)) = 0.957647.
   EXPECT_NEAR(hedges_g(drug_2, drug_1), 0.832181 * 0.957647, 2e-6);
   EXPECT_NEAR(hedges_g(drug_1, drug_2), -0.832181 * 0.957647, 2e-6);
   EXPECT_TRUE(std::isnan(hedges_g(Values{1.0}, drug_1)));
@@ -88,7 +88,8 @@ TEST(Permutation, hasItsSizeAndPower) {
     if (permutation_p_value(one, normal_sample(number + 1, 8), 199, 5, static_cast<std::uint32_t>(trial)) <= 0.05) {
       ++null_rejections;
     }
-    if (permutation_p_value(one, normal_sample(number + 1, 8, 1.506), 199, 5, static_cast<std::uint32_t>(trial)) <= 0.05) {
+    if (permutation_p_value(one, normal_sample(number + 1, 8, 1.506), 199, 5, static_cast<std::uint32_t>(trial)) <=
+        0.05) {
       ++effect_rejections;
     }
   }

@@ -10,7 +10,9 @@
 namespace mesoglass::ensemble {
 namespace {
 
-const Communicator& world() { return test::communicator(); }
+const Communicator& world() {
+  return test::communicator();
+}
 
 TEST(WorkQueue, handsOutEachItemOnceToOneGroup) {
   for (int ranks_per_group = 1; ranks_per_group <= world().size(); ++ranks_per_group) {

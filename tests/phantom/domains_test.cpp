@@ -12,8 +12,9 @@ namespace {
 using namespace phantom;
 
 TEST(MroTypes, AreParsedFromText) {
-  const auto type = parse_type("name=strong, k=3.9, fold=6, diameter=1.2, spread=0.1, fraction=0.15, order=0.9, tilt=0.2, "
-                               "orientation=beam");
+  const auto type = parse_type(
+      "name=strong, k=3.9, fold=6, diameter=1.2, spread=0.1, fraction=0.15, order=0.9, tilt=0.2, "
+      "orientation=beam");
   EXPECT_EQ(type.name, "strong");
   EXPECT_DOUBLE_EQ(type.k_inverse_nm, 3.9);
   EXPECT_EQ(type.fold, 6);
@@ -128,7 +129,8 @@ TEST_F(Planted, SizesAndPlacesFollowTheirLaws) {
   EXPECT_NEAR(mean, 1.2, 5 * 0.1 / std::sqrt(n));
   EXPECT_NEAR(std::sqrt(squares / n - mean * mean), 0.1, 5 * 0.1 / std::sqrt(2 * n));
   EXPECT_NEAR(depth / all, 0.5, 5 * 0.29 / std::sqrt(all));
-  // Where the film is thicker there are more: mean of x over a linear thickness t0 + w x on [-L/2, L/2] is w L^2/(12 t0).
+  // Where the film is thicker there are more: mean of x over a linear thickness t0 + w x on [-L/2, L/2] is w L^2/(12
+  // t0).
   const double reach = image_sigma_nm(model_, 2.2) * std::sqrt(2.0 * std::log(1e4));
   const double length = model_.width_nm() + 2 * reach;
   EXPECT_NEAR(x_moment / all, 0.3 * length * length / (12.0 * 20.0), 5 * length / std::sqrt(12.0 * all));
@@ -183,8 +185,8 @@ TEST(Speckles, AreAsWideAsTheDomainIsSmall) {
   model.beam.disc_radius_inverse_nm = 0.0;
   // |FT|^2 of a Gaussian of full width d at half maximum has the full width 4 ln 2 / (pi sqrt 2 d) ... as numbers:
   // 2 sqrt(2 ln 2) * sigma = 0.624 / d.
-  EXPECT_NEAR(speckle_sigma_inverse_nm(model, 1.2) / sigma_of_fwhm, 4.0 * std::log(2.0) / (units::pi * std::sqrt(2.0) * 1.2),
-              1e-12);
+  EXPECT_NEAR(speckle_sigma_inverse_nm(model, 1.2) / sigma_of_fwhm,
+              4.0 * std::log(2.0) / (units::pi * std::sqrt(2.0) * 1.2), 1e-12);
   model.beam.disc_radius_inverse_nm = 1.0;
   EXPECT_NEAR(speckle_sigma_inverse_nm(model, 1e6), 0.5, 1e-9);
 }

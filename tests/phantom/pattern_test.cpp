@@ -15,7 +15,9 @@ namespace {
 
 using namespace phantom;
 
-double total(const std::vector<float>& pattern) { return std::accumulate(pattern.begin(), pattern.end(), 0.0); }
+double total(const std::vector<float>& pattern) {
+  return std::accumulate(pattern.begin(), pattern.end(), 0.0);
+}
 
 std::vector<float> rendered(const PhantomModel& model, const PlantedDomains& planted, std::int64_t y = 0,
                             std::int64_t x = 0) {

@@ -1,5 +1,5 @@
-// Files with random damage: every reader either reads them or says why not; none crashes, hangs or reads past its buffer
-// (the sanitizer build watches). HDF5 trees are left out, whose bytes the HDF5 library parses.
+// Files with random damage: every reader either reads them or says why not; none crashes, hangs or reads past its
+// buffer (the sanitizer build watches). HDF5 trees are left out, whose bytes the HDF5 library parses.
 #include <algorithm>
 #include <fstream>
 
@@ -32,9 +32,7 @@ std::vector<Specimen> specimens() {
 <source.get_voltage>300000.0</source.get_voltage><optics.get_full_scan_field_of_view>[1e-9, 1e-9]</optics.get_full_scan_field_of_view>
 <calibrated_diffraction_angle>0.0004</calibrated_diffraction_angle></iom_measurements></root>)";
   const std::string pixels(2UL * 3 * 5 * 7 * 2, '\7');
-  return {{"a.npy", npy + pixels, npy.size()},
-          {"a.mib", mib + pixels.substr(0, 70), 60},
-          {"a.xml", xml, xml.size()}};
+  return {{"a.npy", npy + pixels, npy.size()}, {"a.mib", mib + pixels.substr(0, 70), 60}, {"a.xml", xml, xml.size()}};
 }
 
 std::string damaged(const Specimen& specimen, RandomStream& stream) {
@@ -42,14 +40,24 @@ std::string damaged(const Specimen& specimen, RandomStream& stream) {
   std::string bytes = specimen.bytes;
   const auto changes = 1 + stream.index(4);
   for (std::int64_t i = 0; i < changes; ++i) {
-    const auto at = static_cast<std::size_t>(stream.index(static_cast<std::int64_t>(std::min(specimen.header_bytes, bytes.size()))));
-    const char letter = stream.index(2) == 0 ? telling[static_cast<std::size_t>(stream.index(static_cast<std::int64_t>(telling.size())))]
-                                             : static_cast<char>(stream.index(256));
+    const auto at = static_cast<std::size_t>(
+        stream.index(static_cast<std::int64_t>(std::min(specimen.header_bytes, bytes.size()))));
+    const char letter = stream.index(2) == 0
+                            ? telling[static_cast<std::size_t>(stream.index(static_cast<std::int64_t>(telling.size())))]
+                            : static_cast<char>(stream.index(256));
     switch (stream.index(4)) {
-      case 0: bytes.insert(at, 1, letter); break;
-      case 1: bytes.erase(at, static_cast<std::size_t>(1 + stream.index(5))); break;
-      case 2: bytes.insert(at, std::string(static_cast<std::size_t>(stream.index(300)), letter)); break;
-      default: bytes[at] = letter; break;
+      case 0:
+        bytes.insert(at, 1, letter);
+        break;
+      case 1:
+        bytes.erase(at, static_cast<std::size_t>(1 + stream.index(5)));
+        break;
+      case 2:
+        bytes.insert(at, std::string(static_cast<std::size_t>(stream.index(300)), letter));
+        break;
+      default:
+        bytes[at] = letter;
+        break;
     }
     if (bytes.empty()) return "x";
   }

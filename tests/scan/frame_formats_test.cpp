@@ -38,8 +38,9 @@ TEST(Empad, ReadsFramesWithoutFooter) {
 TEST(Empad, TakesTheFirstCandidateThatFitsAndTheCalibration) {
   const auto folder = scratch_folder();
   write_bytes(folder / "anything.raw", empad_bytes(3, 2, footer));
-  write_bytes(folder / "acquisition_1.xml",
-              R"(<root name="a"><type>scan</type><pix_x>2</pix_x><pix_y>3</pix_y><raw_file filename="/home/empad/anything.raw"/>
+  write_bytes(
+      folder / "acquisition_1.xml",
+      R"(<root name="a"><type>scan</type><pix_x>2</pix_x><pix_y>3</pix_y><raw_file filename="/home/empad/anything.raw"/>
 <scan_parameters mode="search"><scan_resolution_x>64</scan_resolution_x><scan_resolution_y>64</scan_resolution_y></scan_parameters>
 <scan_parameters mode="acquire"><scan_resolution_x>128</scan_resolution_x><scan_resolution_y>128</scan_resolution_y></scan_parameters>
 <iom_measurements><source.get_voltage>300000.0</source.get_voltage>
@@ -63,8 +64,9 @@ TEST(Empad, TakesTheFirstCandidateThatFitsAndTheCalibration) {
 TEST(Empad, NewerSoftwareStoresTheFieldOfTheLongerSideTimesAFactor) {
   const auto folder = scratch_folder();
   write_bytes(folder / "new.raw", empad_bytes(4, 2, footer));
-  write_bytes(folder / "new.xml",
-              R"(<root><raw_file filename="new.raw"/><scan_parameters mode="search"><scan_resolution_x>2</scan_resolution_x>
+  write_bytes(
+      folder / "new.xml",
+      R"(<root><raw_file filename="new.raw"/><scan_parameters mode="search"><scan_resolution_x>2</scan_resolution_x>
 <scan_resolution_y>4</scan_resolution_y></scan_parameters><iom_measurements><full_scan_field_of_view>
 <scale_factor>0.5</scale_factor><x>4e-9</x><y>4e-9</y></full_scan_field_of_view><high_voltage>200000</high_voltage>
 </iom_measurements></root>)");
@@ -95,9 +97,10 @@ TEST(Empad, AnImpossibleShapeIsRefusedWithEveryCandidateAndTheSizes) {
               R"(<root><raw_file filename="scan_x5_y5.raw"/><pix_x>4</pix_x><pix_y>7</pix_y>
 <scan_parameters mode="acquire"><scan_resolution_x>16</scan_resolution_x><scan_resolution_y>8</scan_resolution_y></scan_parameters>
 <scan_parameters mode="search"><scan_resolution_x>32</scan_resolution_x><scan_resolution_y>64</scan_resolution_y></scan_parameters></root>)");
-  expect_refused(folder / "scan_x5_y5.raw",
-                 {"399360 bytes", "6 frames of 66560 bytes", "file name scan_x5_y5.raw = 5 x 5 = 25 frames = 1664000 bytes",
-                  "pix_y, pix_x = 7 x 4", "mode acquire = 8 x 16", "mode search = 64 x 32", "--scan-shape"});
+  expect_refused(
+      folder / "scan_x5_y5.raw",
+      {"399360 bytes", "6 frames of 66560 bytes", "file name scan_x5_y5.raw = 5 x 5 = 25 frames = 1664000 bytes",
+       "pix_y, pix_x = 7 x 4", "mode acquire = 8 x 16", "mode search = 64 x 32", "--scan-shape"});
 }
 
 TEST(Empad, DamagedFilesAreRefused) {
@@ -202,8 +205,10 @@ TEST(Npy, ReadsFourAxesAndRefusesOthers) {
   write_bytes(folder / "e.npy",
               npy_bytes("{'descr': '>u2', 'fortran_order': False, 'shape': (99999999999999999999, 3, 5, 8), }", data));
   expect_refused(folder / "e.npy", {"damaged"});
-  write_bytes(folder / "f.npy",
-              npy_bytes("{'descr': '>u2', 'fortran_order': False, 'shape': (4000000000000, 4000000000, 60000, 60000), }", data));
+  write_bytes(
+      folder / "f.npy",
+      npy_bytes("{'descr': '>u2', 'fortran_order': False, 'shape': (4000000000000, 4000000000, 60000, 60000), }",
+                data));
   expect_refused(folder / "f.npy", {"no scan has such a size"});
   write_bytes(folder / "g.npy", std::string("\x93NUMPY\x01\x00\xff\xff{", 11));
   expect_refused(folder / "g.npy", {"damaged .npy header"});

@@ -109,7 +109,8 @@ void add_axis(hid_t file, const std::string& name, const std::string& axis, cons
   add_text(file, name, "units", unit);
 }
 
-void add_emd1(hid_t file, const std::vector<hsize_t>& shape, const std::vector<float>& values, const Stored& stored = {}) {
+void add_emd1(hid_t file, const std::vector<hsize_t>& shape, const std::vector<float>& values,
+              const Stored& stored = {}) {
   add_text(file, "/", "emd_group_type", "file");
   add_group(file, "/root/cube");
   add_text(file, "/root", "emd_group_type", "root");
@@ -153,9 +154,7 @@ TEST(Emd1, EveryElementTypeAndChunking) {
   for (const hid_t type : {H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I32BE, H5T_STD_U32LE, H5T_STD_I64LE, H5T_IEEE_F32BE,
                            H5T_IEEE_F64LE, H5T_IEEE_F64BE}) {
     const auto path = folder / fmt::format("{}.h5", number++);
-    make_file(path, [&](hid_t file) {
-      add_emd1(file, {5, 3, 4, 6}, sample(5, 3, 4, 6), {type, {2, 2, 4, 3}, true});
-    });
+    make_file(path, [&](hid_t file) { add_emd1(file, {5, 3, 4, 6}, sample(5, 3, 4, 6), {type, {2, 2, 4, 3}, true}); });
     const auto reader = open_scan(communicator(), path);
     EXPECT_EQ(reader->description().row_alignment, 2);
     EXPECT_TRUE(reader->description().compressed);

@@ -54,7 +54,8 @@ TEST(RowBlocks, BeginAtChunkBoundariesWhereMemoryAllows) {
 
 TEST(ScanOptions, ShapesAreRowsByColumns) {
   EXPECT_EQ(scan::parse_shape("64x128", "--scan-shape"), std::pair(std::int64_t{64}, std::int64_t{128}));
-  for (const char* wrong : {"", "64", "x", "64x", "x64", "0x5", "-3x5", "64x128x2", "64 x 128", "99999999999x1", "6.5x2"}) {
+  for (const char* wrong :
+       {"", "64", "x", "64x", "x64", "0x5", "-3x5", "64x128x2", "64 x 128", "99999999999x1", "6.5x2"}) {
     EXPECT_THROW((void)scan::parse_shape(wrong, "--scan-shape"), Error) << wrong;
   }
 }

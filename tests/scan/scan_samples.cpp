@@ -32,14 +32,15 @@ void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
 }
 
 namespace {
-void expect_rows(const scan::ScanDescription& d, std::int64_t first, std::int64_t count, const std::vector<float>& values) {
+void expect_rows(const scan::ScanDescription& d, std::int64_t first, std::int64_t count,
+                 const std::vector<float>& values) {
   std::size_t i = 0;
   for (std::int64_t row = first; row < first + count; ++row) {
     for (std::int64_t column = 0; column < d.scan_nx; ++column) {
       for (std::int64_t ky = 0; ky < d.pattern_ny; ++ky) {
         for (std::int64_t kx = 0; kx < d.pattern_nx; ++kx, ++i) {
-          ASSERT_EQ(values[i], sample_value(row, column, ky, kx)) << "row " << row << " column " << column << " ky " << ky
-                                                                  << " kx " << kx;
+          ASSERT_EQ(values[i], sample_value(row, column, ky, kx))
+              << "row " << row << " column " << column << " ky " << ky << " kx " << kx;
         }
       }
     }

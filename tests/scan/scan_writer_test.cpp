@@ -78,8 +78,10 @@ TEST(ScanWriter, WhatIsWrittenIsReadWithItsCalibration) {
 
 TEST(ScanWriter, RefusesWhatItCannotHold) {
   const auto folder = scratch_folder();
-  EXPECT_THROW((void)scan::create_scan(communicator(), folder / "a.raw", sample_scan(2, 2, 64), IfExists::refuse), Error);
-  EXPECT_THROW((void)scan::create_scan(communicator(), folder / "a.tif", sample_scan(2, 2, 64), IfExists::refuse), Error);
+  EXPECT_THROW((void)scan::create_scan(communicator(), folder / "a.raw", sample_scan(2, 2, 64), IfExists::refuse),
+               Error);
+  EXPECT_THROW((void)scan::create_scan(communicator(), folder / "a.tif", sample_scan(2, 2, 64), IfExists::refuse),
+               Error);
   EXPECT_THROW((void)scan::create_scan(communicator(), folder / "no" / "a.h5", sample_scan(2, 2, 64), IfExists::refuse),
                Error);
   write_bytes(folder / "there.xml", "x");

@@ -13,7 +13,8 @@ class SharedSample : public ::testing::Test {
     folder_ = shared_data_folder();
     if (folder_.empty()) GTEST_SKIP() << "the shared sample files are not here";
   }
-  [[nodiscard]] std::unique_ptr<scan::ScanReader> open(const std::string& name, const scan::ReadOptions& options = {}) const {
+  [[nodiscard]] std::unique_ptr<scan::ScanReader> open(const std::string& name,
+                                                       const scan::ReadOptions& options = {}) const {
     return scan::open_scan(communicator(), folder_ / name, options);
   }
   [[nodiscard]] static double sum(const scan::ScanReader& reader, std::int64_t row) {
@@ -73,7 +74,9 @@ TEST_F(SharedSample, HyperSpy) {
   EXPECT_NEAR(calibrated->description().voltage_v.value.value(), 200e3, 1e-6);
 }
 
-TEST_F(SharedSample, NexusSpectraAreNoPatterns) { expect_refused(folder_ / "nexus/nexus_dls_example.nxs", {"spectra"}); }
+TEST_F(SharedSample, NexusSpectraAreNoPatterns) {
+  expect_refused(folder_ / "nexus/nexus_dls_example.nxs", {"spectra"});
+}
 
 TEST_F(SharedSample, EmpadSidecarsWithoutTheirRawFiles) {
   expect_refused(folder_ / "empad/map4x4.xml", {"scan_x4_y4.raw", "pix_y, pix_x = 4 x 4", "acquire = 128 x 128"});

@@ -15,7 +15,8 @@ std::unique_ptr<Communicator> world;
 std::filesystem::path scratch_root() {
   const char* folder = std::getenv("MESOGLASS_SCRATCH");
   if (folder != nullptr) return folder;
-  return std::filesystem::temp_directory_path() / ("mesoglass-test-" + std::string(std::getenv("USER") != nullptr ? std::getenv("USER") : "user"));
+  return std::filesystem::temp_directory_path() /
+         ("mesoglass-test-" + std::string(std::getenv("USER") != nullptr ? std::getenv("USER") : "user"));
 }
 
 // Ranks must agree on each test's outcome: a failure on one rank alone is printed by that rank and fails all.
@@ -29,7 +30,9 @@ class RankFailurePrinter : public ::testing::EmptyTestEventListener {
 
 }  // namespace
 
-const Communicator& communicator() { return *world; }
+const Communicator& communicator() {
+  return *world;
+}
 
 std::filesystem::path scratch_folder() {
   const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
