@@ -34,6 +34,8 @@ double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::
 
 // Long enough that asking the ranks costs nothing, short enough that a signal acts at once for a person.
 constexpr double seconds_between_polls = 0.1;
+// Quick steps may be followed by slow ones: so many of those must still pass in bearable time.
+constexpr std::int64_t most_steps_between_polls = 256;
 
 }  // namespace
 
@@ -87,7 +89,8 @@ CheckpointRequest CheckpointSignals::poll(std::int64_t step) {
     if (stop_file_ && std::filesystem::exists(*stop_file_, error)) request = CheckpointRequest::write_and_stop;
     const double elapsed = std::max(seconds_between(last_poll_, now), 1e-6);
     const double wanted = static_cast<double>(steps_between_polls_) * seconds_between_polls / elapsed;
-    steps_between_polls_ = std::clamp(static_cast<std::int64_t>(wanted), std::int64_t{1}, 4 * steps_between_polls_);
+    steps_between_polls_ = std::clamp(static_cast<std::int64_t>(std::min(wanted, 1e6)), std::int64_t{1},
+                                      std::min(4 * steps_between_polls_, most_steps_between_polls));
   }
   last_poll_ = now;
   steps_between_polls_ = communicator_.broadcast(steps_between_polls_);

@@ -29,7 +29,7 @@ class CheckpointSignals {
   explicit CheckpointSignals(const Communicator& communicator);
 
   // What all ranks agree to do now. Collective: every rank must poll at the same step. The clocks are read and the
-  // ranks asked at most every `minimum_interval_s` by rank 0's decision, so call it as often as is convenient: between
+  // ranks asked about ten times a second, by rank 0's decision, so call it as often as is convenient: between
   // polls it costs one counter. Pass the number of the step: every rank must pass the same.
   [[nodiscard]] CheckpointRequest poll(std::int64_t step);
 
