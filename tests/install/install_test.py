@@ -38,7 +38,7 @@ class Install(ProgramTest):
 
     def test_another_project_finds_the_libraries(self):
         shutil.copytree(CONSUMER, self.folder / "consumer")
-        self.call(CMAKE, "-S", "consumer", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        self.call(CMAKE, "-G", "Ninja", "-S", "consumer", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         self.call(CMAKE, "--build", "build")
         self.assertEqual(self.call(self.folder / "build" / "consumer").strip(), "6.24151")
 
