@@ -161,7 +161,7 @@ def area_fraction_curves(measurements, truths, palette):
     """Area fraction against k."""
     return _curves(measurements, truths, palette, "mro-area-fraction", "MRO area fraction", "area_fraction",
                    "Area fraction of MRO", "area_fraction",
-                   "Share of the map that lies above a threshold set by a null model without order, averaged over the "
+                   "Share of the map that lies above half the height of an ideal speckle, or above the counting noise where that is higher, averaged over the "
                    "maps of each k. Bands: one standard error.")
 
 
