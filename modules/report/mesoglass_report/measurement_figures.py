@@ -161,8 +161,8 @@ def area_fraction_curves(measurements, truths, palette):
     """Area fraction against k."""
     return _curves(measurements, truths, palette, "mro-area-fraction", "MRO area fraction", "area_fraction",
                    "Area fraction of MRO", "area_fraction",
-                   "Share of the map that lies above half the height of an ideal speckle, or above the counting noise where that is higher, averaged over the "
-                   "maps of each k. Bands: one standard error.")
+                   "Share of the map that lies above half the height of an ideal speckle, or above the counting noise "
+                   "where that is higher, averaged over the maps of each k. Bands: one standard error.")
 
 
 def order_curves(measurements, palette):
