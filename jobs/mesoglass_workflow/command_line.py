@@ -1,6 +1,7 @@
-"""The launcher's commands: run and status."""
+"""The launcher's commands: run, status, cancel, and job, which job scripts call."""
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -8,9 +9,13 @@ import sys
 
 from .errors import (EXIT_FAILURE, EXIT_STOPPED_AT_CHECKPOINT, EXIT_SUCCESS, LauncherError,
                      WorkflowError)
-from .local_runner import LocalRunner, display, duration
+from .local_runner import LocalRunner
 from .programs import Programs
 from .results_state import ResultsState
+from .site_settings import find_site_file, read_site_settings
+from .slurm_runner import SlurmRunner, cancel_jobs, run_job
+from .stage_run import display
+from .status_table import status_table
 from .workflow_file import nearest, read_workflow
 
 NAME = "mesoglass"
@@ -51,21 +56,29 @@ def _parser(version):
     run.add_argument("workflow", metavar="FILE.workflow")
     where = run.add_mutually_exclusive_group()
     where.add_argument("--local", action="store_true", help="run here (default)")
-    where.add_argument("--slurm", action="store_true", help="not there yet")
+    where.add_argument("--slurm", action="store_true", help="submit each stage as a job that waits for those it needs")
+    run.add_argument("--site", metavar="FILE", help="site settings for --slurm (default: $MESOGLASS_SITE, "
+                     "~/.config/mesoglass/site.toml, the installed site.toml)")
     run.add_argument("--folder", metavar="FOLDER", help="results folder (default: the workflow file's)")
     run.add_argument("--dry-run", action="store_true",
                      help="check the file, dry-run the stages that need no other's outputs, show what would run")
     run.add_argument("--resume", action="store_true", help="skip complete stages and continue others (the default)")
     run.add_argument("--restart", action="store_true", help="run every stage anew, replacing its outputs")
     run.add_argument("--ranks", type=int, metavar="N", help="MPI ranks of every stage, instead of the file's")
-    run.add_argument("--cores", type=int, metavar="N", default=len(os.sched_getaffinity(0)),
+    run.add_argument("--cores", type=int, metavar="N",
                      help="cores to keep busy; stages that do not need each other run side by side (default: all)")
-    run.add_argument("--launcher", default="mpirun -n", metavar="WORDS",
-                     help="words before the number of ranks (default: 'mpirun -n'); split at blanks, no shell")
+    run.add_argument("--launcher", metavar="WORDS",
+                     help="words before the number of ranks (default: 'mpirun -n'); split at blanks, no shell; under --slurm "
+                     "the site settings name it")
     run.add_argument("--commands", action="store_true", help="show each stage's command")
-    status = commands.add_parser("status", allow_abbrev=False, help="show what is complete, running or failed")
-    status.add_argument("workflow", metavar="FILE.workflow")
-    status.add_argument("--folder", metavar="FOLDER", help="results folder (default: the workflow file's)")
+    for name, text in (("status", "show what is complete, running, in Slurm's queue or failed"),
+                       ("cancel", "take a workflow's jobs out of Slurm's queue")):
+        command = commands.add_parser(name, allow_abbrev=False, help=text, description=text)
+        command.add_argument("workflow", metavar="FILE.workflow")
+        command.add_argument("--folder", metavar="FOLDER", help="results folder (default: the workflow file's)")
+    job = commands.add_parser("job", allow_abbrev=False, help="what a job script calls: run one stage inside a Slurm job")
+    job.add_argument("folder", metavar="FOLDER")
+    job.add_argument("stage", metavar="STAGE")
     return parser
 
 
@@ -91,23 +104,27 @@ def _dry_run(workflow, programs, state):
 
 
 def _run(options, bin_folder, jobs_folder):
-    import dataclasses
     ranks, cores = _number(options, "ranks"), _number(options, "cores")
+    if options.slurm and (cores or options.launcher):
+        raise WorkflowError(f"{'--cores' if cores else '--launcher'} is for --local: under --slurm the site settings say it")
     workflow = read_workflow(options.workflow, options.folder)
     if ranks:
         workflow = dataclasses.replace(
             workflow, stages=tuple(dataclasses.replace(stage, ranks=ranks) for stage in workflow.stages))
-    programs = Programs(bin_folder, shlex.split(options.launcher) or ["mpirun", "-n"])
+    programs = Programs(bin_folder, shlex.split(options.launcher or "") or ["mpirun", "-n"])
     for stage in workflow.stages:
-        programs.command(stage)
+        programs.path(stage.program)
     state = ResultsState(workflow.folder)
     if options.slurm:
-        raise LauncherError("--slurm is not there yet: run with --local, inside an allocation if need be")
+        return _run_under_slurm(options, workflow, programs, state, jobs_folder)
+    for stage in workflow.stages:
+        programs.command(stage)
     if options.dry_run:
         _dry_run(workflow, programs, state)
         return EXIT_SUCCESS
     state.make_folder()
     _say(f"{workflow.title}: {len(workflow.stages)} stages, results in {workflow.folder}")
+    cores = cores or len(os.sched_getaffinity(0))
     results = LocalRunner(workflow, programs, state, cores, _say, options.commands, options.restart).run()
     failed = [name for name, result in results.items() if result == "failed"]
     if failed:
@@ -122,24 +139,37 @@ def _run(options, bin_folder, jobs_folder):
     return EXIT_SUCCESS
 
 
+def _run_under_slurm(options, workflow, programs, state, jobs_folder):
+    site_file = find_site_file(options.site, jobs_folder)
+    runner = SlurmRunner(workflow, programs, state, read_site_settings(site_file), jobs_folder, _say)
+    if options.dry_run:
+        runner.dry_run()
+        return EXIT_SUCCESS
+    state.make_folder()
+    _say(f"{workflow.title}: {len(workflow.stages)} stages, results in {workflow.folder}, site settings {site_file}")
+    count = runner.submit(options.restart)
+    _say(f"{count} jobs submitted: 'mesoglass status' shows how they fare, 'mesoglass cancel' ends them" if count else
+         "nothing to submit")
+    return EXIT_SUCCESS
+
+
 def _status(options):
     workflow = read_workflow(options.workflow, options.folder)
-    state = ResultsState(workflow.folder)
-    width = max(len(stage.name) for stage in workflow.stages)
-    for stage in workflow.stages:
-        entry = state.entry(stage.name)
-        found = entry.get("state", "not started")
-        text = {"done": "complete", "running": "running or interrupted"}.get(found, found)
-        if found == "done":
-            text = "complete" if state.is_complete(stage) else "out of date: would run again"
-        if "seconds" in entry:
-            text += f", {duration(entry['seconds'])}"
-        if entry.get("message"):
-            text += f": {entry['message']}"
-        if "time" in entry:
-            text += f" ({entry['time']})"
-        _say(f"{stage.name:<{width}}  {text}")
+    for line in status_table(workflow, ResultsState(workflow.folder)):
+        _say(line)
     return EXIT_SUCCESS
+
+
+def _cancel(options):
+    workflow = read_workflow(options.workflow, options.folder)
+    if not cancel_jobs(workflow, ResultsState(workflow.folder), _say):
+        _say("no job of this workflow is in the queue (a local run is stopped with Ctrl-C)")
+    return EXIT_SUCCESS
+
+
+def _job(options, bin_folder):
+    state = ResultsState(pathlib.Path(options.folder))
+    return run_job(state, lambda launcher: Programs(bin_folder, launcher), options.stage, _say)
 
 
 def main(words, version, bin_folder, jobs_folder):
@@ -148,10 +178,12 @@ def main(words, version, bin_folder, jobs_folder):
         parser = _parser(version)
         options = parser.parse_args(words)
         if options.command is None:
-            parser.error("no command given (run or status)")
+            parser.error("no command given (run, status or cancel)")
         if options.command == "run":
             return _run(options, pathlib.Path(bin_folder), pathlib.Path(jobs_folder))
-        return _status(options)
+        if options.command == "job":
+            return _job(options, pathlib.Path(bin_folder))
+        return _cancel(options) if options.command == "cancel" else _status(options)
     except LauncherError as error:
         print(f"{NAME}: error: {error}", file=sys.stderr)
         return error.exit_code

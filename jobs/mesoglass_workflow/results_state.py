@@ -1,10 +1,12 @@
 """What is complete in a results folder: fingerprints of stages, kept in small files."""
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
 import pathlib
+import socket
 import time
 
 from .errors import LauncherError, WorkflowError
@@ -76,7 +78,7 @@ class ResultsState:
 
     def record(self, name, **entry):
         """Replaces what is known of a stage, whole or not at all. Throws LauncherError."""
-        entry = {"version": STATE_VERSION, "stage": name, **entry,
+        entry = {**entry, "version": STATE_VERSION, "stage": name,
                  "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         path = self._entry_path(name)
         partial = path.with_suffix(".partial")
@@ -89,21 +91,43 @@ class ResultsState:
         except OSError as cause:
             raise LauncherError(f"{path}: cannot be written ({cause.strerror}): free space, then run again") from None
 
-    def take(self, stage):
+    def record_refusal(self, name, message):
+        """Marks a stage as failed before, or after, its program could do anything; what else is known of it stays, so that
+        it can be resumed. Throws LauncherError."""
+        entry = self.entry(name)
+        self.record(name, **{key: value for key, value in entry.items() if key not in ("version", "stage", "state", "message")},
+                    state="failed", message=message)
+
+    def forget(self, name):
+        """A stage that is to run anew: what it left stays its own, but is not gone on from."""
+        for entry_name in (name, *(f"{name}[{number}]" for number in self.slice_entries(name))):
+            if self.entry(entry_name):
+                self.record(entry_name, state="outdated")
+
+    def slice_entries(self, name):
+        """slice number -> what is known of that slice of a stage. Throws WorkflowError."""
+        found = {}
+        for path in self.state_folder.glob(f"{glob.escape(name)}[[]*].state.json"):
+            number = path.name[len(name) + 1:-len("].state.json")]
+            if number.isdigit():
+                found[int(number)] = self.entry(f"{name}[{number}]")
+        return found
+
+    def take(self, name):
         """Takes a stage for this process and what it starts; the descriptor to hand down and close. A program left
         behind by a killed launcher holds it until it ends. Throws WorkflowError."""
-        lock = os.open(self.state_folder / f"{stage.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(self.state_folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(lock, 100, 0).decode("ascii", "replace").strip()
             os.close(lock)
-            raise WorkflowError(f"stage '{stage.name}' is being run (process {holder or 'unknown'} or what it started) in "
+            raise WorkflowError(f"stage '{name}' is being run (process {holder or 'unknown'} or what it started) in "
                                 f"{self.folder}: wait for it, or give another --folder") from None
         except OSError:
             pass  # A file system without locks: the stage runs unprotected.
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(lock, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return lock
 
     def fingerprint(self, stage):
@@ -125,10 +149,23 @@ class ResultsState:
         return (entry.get("fingerprint") == self.fingerprint(stage)
                 and entry.get("outputs") == {path: file_identity(self.folder / path) for path in stage.outputs})
 
-    def can_resume(self, stage):
-        """True where an earlier start with the same inputs and options did not end."""
-        entry = self.entry(stage.name)
-        return entry.get("state") in ("running", "stopped", "failed") and entry.get("fingerprint") == self.fingerprint(stage)
+    def can_resume(self, name, fingerprint):
+        """True where an earlier start of a stage with the same inputs and options did not end."""
+        entry = self.entry(name)
+        return entry.get("state") in ("running", "stopped", "failed") and entry.get("fingerprint") == fingerprint
+
+    def progress_mark(self, stage):
+        """Changes when a stage that was stopped has got on: the content of its outputs and of what it keeps beside
+        them (checkpoints, an ensemble's runs), but not of half-written files."""
+        marks = []
+        runs_folders = [argument.partition("=")[2] for argument in stage.arguments if argument.startswith("--runs=")]
+        for output in [*stage.outputs, *runs_folders]:
+            path = self.folder / output
+            for item in sorted(path.parent.glob(f"{glob.escape(path.stem)}*")):
+                files = sorted(item.rglob("*")) if item.is_dir() else [item]
+                marks += [f"{file}={file_identity(file)}" for file in files
+                          if file.is_file() and file.suffix != ".partial"]
+        return hashlib.sha256("\n".join(marks).encode("utf-8", "surrogateescape")).hexdigest()
 
     def outputs(self, stage):
         """path -> identity of what a stage wrote; throws LauncherError where one is missing."""

@@ -10,12 +10,15 @@ import tomllib
 from .errors import WorkflowError
 
 TOP_KEYS = ("title", "folder", "lists", "stage")
-STAGE_KEYS = ("name", "for", "program", "ranks", "config", "options", "inputs", "outputs", "after")
+STAGE_KEYS = ("name", "for", "program", "ranks", "slices", "time", "config", "options", "inputs", "outputs", "after")
 STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PROGRAM_NAME = re.compile(r"mg-[a-z0-9-]+")
 LIST_NAME = re.compile(r"[a-z][a-z0-9_]*")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 LARGEST_RANKS = 1_000_000
+LARGEST_SLICES = 10_000
+# Slurm's forms: minutes, MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS.
+WALL_TIME = re.compile(r"\d+|\d+:\d\d|\d+:\d\d:\d\d|\d+-\d+(:\d\d){0,2}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,21 @@ class Stage:
     inputs: tuple
     outputs: tuple
     after: tuple
+    slices: int = 1  # jobs of a Slurm array that share an ensemble's runs
+    time: str = ""  # wall time of its job; "" = the site's
+
+
+def slice_of(stage, index):
+    """What computes slice `index` of an ensemble stage: its runs only, no output of the stage."""
+    return dataclasses.replace(stage, name=f"{stage.name}[{index}]", outputs=(),
+                               arguments=(*stage.arguments, f"--slice={index}/{stage.slices}"))
+
+
+def slices_collector(stage):
+    """What collects the slices of an ensemble stage."""
+    arguments = list(stage.arguments)
+    arguments[arguments.index("--action=run")] = "--action=collect"
+    return dataclasses.replace(stage, arguments=tuple(arguments), ranks=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +147,12 @@ def _stage(table, values, lists, reader):
     ranks = table.get("ranks", 1)
     if isinstance(ranks, bool) or not isinstance(ranks, int) or not 1 <= ranks <= LARGEST_RANKS:
         raise reader.wrong(f"ranks = {ranks!r} in {where} is out of range", f"allowed is 1 to {LARGEST_RANKS}")
+    slices = table.get("slices", 1)
+    if isinstance(slices, bool) or not isinstance(slices, int) or not 1 <= slices <= LARGEST_SLICES:
+        raise reader.wrong(f"slices = {slices!r} in {where} is out of range", f"allowed is 1 to {LARGEST_SLICES}")
+    time = reader.text(table, "time", where, "0") if "time" in table else ""
+    if time and not WALL_TIME.fullmatch(time):
+        raise reader.wrong(f"time = '{time}' in {where} is no wall time", "write it as HH:MM:SS or D-HH:MM:SS")
     options = table.get("options", {})
     if not isinstance(options, dict):
         raise reader.wrong(f"options = {options!r} in {where} is no table", "write [stage.options] and lines under it")
@@ -148,9 +172,13 @@ def _stage(table, values, lists, reader):
         if pathlib.PurePath(output).is_absolute() or ".." in pathlib.PurePath(output).parts:
             raise reader.wrong(f"the output '{output}' of {where} leaves the results folder",
                                "give a path inside it, without '..'")
+    if slices > 1 and "--action=run" not in arguments:
+        raise reader.wrong(f"slices = {slices} in {where}, which is no mg-ensemble with action = [\"run\", DESIGN]",
+                           "only an ensemble's runs can be cut into slices: leave it out")
     return Stage(name, program, ranks, tuple(arguments),
                  tuple(config + [text for item in reader.texts(table, "inputs", where) for text in fill(item)]),
-                 tuple(outputs), tuple(text for item in reader.texts(table, "after", where) for text in fill(item)))
+                 tuple(outputs), tuple(text for item in reader.texts(table, "after", where) for text in fill(item)),
+                 slices, time)
 
 
 def _stages_of(table, number, base, lists, reader):
