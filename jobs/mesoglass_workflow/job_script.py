@@ -45,12 +45,12 @@ def settings_text(site, job_command, templates_folder):
         "JOB_COMMAND": " ".join(shlex.quote(word) for word in job_command)}).rstrip("\n")
 
 
-def job_script(stage, part, site, job_command, log_pattern, templates_folder):
+def job_script(stage, part, site, job_command, templates_folder):
     """The sbatch script of a stage, its slices or their collection."""
     ranks = 1 if part == COLLECT or stage.program == "mg-report" else stage.ranks
     throttle = min(site.array_throttle, stage.slices)
     return _filled(_template(f"{template_of(stage, part)}.sbatch", templates_folder), {
-        "STAGE": stage.name, "PROGRAM": stage.program, "JOB_NAME": stage.name, "LOG": log_pattern,
+        "STAGE": stage.name, "PROGRAM": stage.program, "JOB_NAME": stage.name,
         "SIGNAL_SECONDS": str(site.signal_seconds), "TIME": site.time_of(stage), "RANKS": str(ranks),
         "NODES": str(-(-ranks // site.cores_per_node)), "SLICES": str(stage.slices),
         "LAST_SLICE": str(stage.slices - 1), "THROTTLE": str(throttle),

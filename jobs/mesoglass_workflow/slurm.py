@@ -30,9 +30,9 @@ class JobState:
         return self.state in LIVE_STATES
 
 
-def _call(words, text=None, folder=None):
+def _call(words, text=None):
     try:
-        return subprocess.run(words, input=text, capture_output=True, text=True, check=False, cwd=folder,
+        return subprocess.run(words, input=text, capture_output=True, text=True, check=False,
                               timeout=COMMAND_SECONDS, stdin=subprocess.DEVNULL if text is None else None)
     except FileNotFoundError:
         raise WorkflowError(f"'{words[0]}' is not found: --slurm wants Slurm's commands on this machine; run with --local "
@@ -41,18 +41,21 @@ def _call(words, text=None, folder=None):
         raise LauncherError(f"{words[0]} gave no answer for {COMMAND_SECONDS} s: is Slurm's controller up?") from None
 
 
-def submit_words(folder, after):
-    """The words of sbatch, which reads the script from its standard input. What may hold any character (the folder) or
-    is known only now (dependencies) stands here and not in the script. `after` is (kind, jobs) with kind afterok or
-    afterany."""
-    words = ["sbatch", "--parsable", f"--chdir={folder}"]
+def submit_words(folder, log, after):
+    """The words of sbatch, which reads the script from its standard input. What may hold any character (the folder, and
+    `log` in it, where %a is an array's task) or is known only now (dependencies) stands here and not in the script.
+    `after` is (kind, jobs) with kind afterok or afterany. Throws WorkflowError where Slurm cannot write the log."""
+    if "\\" in str(folder):
+        raise WorkflowError(f"{folder}: Slurm cannot write a job's log into a folder whose name holds a backslash: give "
+                            "another --folder")
+    words = ["sbatch", "--parsable", f"--chdir={folder}", f"--output={str(folder).replace('%', '%%')}/{log}"]
     dependencies = [f"{kind}:{':'.join(jobs)}" for kind, jobs in after if jobs]
     return words + ([f"--dependency={','.join(dependencies)}"] if dependencies else [])
 
 
-def submit(script, folder, after):
-    """Submits a script; the job's number. Throws LauncherError with Slurm's own words."""
-    result = _call(submit_words(folder, after), text=script)
+def submit(script, words):
+    """Submits a script with the words of submit_words; the job's number. Throws LauncherError with Slurm's own words."""
+    result = _call(words, text=script)
     number = result.stdout.strip().partition(";")[0]
     if result.returncode != 0 or not number.isdigit():
         raise LauncherError(f"sbatch refused a job ({' '.join(result.stderr.split()) or 'no words'}): mend the site settings "

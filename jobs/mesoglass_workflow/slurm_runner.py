@@ -8,6 +8,7 @@ import os
 from . import job_script, slurm
 from .errors import LauncherError, WorkflowError
 from .job_script import COLLECT, SLICES, STAGE
+from .results_state import STATE_FOLDER
 from .stage_run import display
 from .workflow_file import Stage
 
@@ -108,8 +109,12 @@ class SlurmRunner:
     def script(self, plan):
         """A job's script."""
         command = [str(self.programs.folder / "mesoglass"), "job", str(self.workflow.folder), plan.name]
-        log = ".mesoglass/logs/" + (f"{plan.stage.name}.slice-%a.job" if plan.part == SLICES else f"{plan.stage.name}.job")
-        return job_script.job_script(plan.stage, plan.part, self.site, command, log, self.templates)
+        return job_script.job_script(plan.stage, plan.part, self.site, command, self.templates)
+
+    def words(self, plan, after):
+        """The command that submits it."""
+        name = f"{plan.stage.name}{'.slice-%a' if plan.part == SLICES else ''}.job"
+        return slurm.submit_words(self.workflow.folder, f"{STATE_FOLDER}/logs/{name}", after)
 
     def dry_run(self):
         """Shows every script and the command that would submit it."""
@@ -121,9 +126,9 @@ class SlurmRunner:
             for part in parts_of(stage):
                 after = self._after(stage, part, jobs)
                 jobs[stage.name] = [f"JOB-OF-{stage.name}"]
-                words = slurm.submit_words(self.workflow.folder, after)
-                self._line(stage, f"would be submitted with\n$ {display(words)} <<'END'\n"
-                                  f"{self.script(self.plan(stage, part))}END")
+                plan = self.plan(stage, part)
+                self._line(stage, f"would be submitted with\n$ {display(self.words(plan, after))} <<'END'\n"
+                                  f"{self.script(plan)}END")
                 if part == SLICES:
                     jobs[SLICES] = [f"SLICES-OF-{stage.name}"]
 
@@ -148,7 +153,7 @@ class SlurmRunner:
                 script = self.script(plan)
                 self.files.write_plan(plan)
                 self.files.write_script(plan, script)
-                number = slurm.submit(script, self.workflow.folder, self._after(stage, part, jobs))
+                number = slurm.submit(script, self.words(plan, self._after(stage, part, jobs)))
                 self.files.write_job(plan.name, number)
                 count += 1
                 numbers.append(number)

@@ -127,6 +127,10 @@ void add_catalog_options(OptionTable& table) {
       "a "
       "mixture; without 'fraction' the types share --fraction equally.");
   table.text("from").text("Make the kinds of MRO from this mro.h5 of mg-analyze by the rules below.");
+  table.text("map").text(
+      "Take types and domains of the voxels from this catalog.h5 or HDF5 file (/voxels/type, and /voxels/domain where "
+      "it "
+      "has them) instead of packing; the grid must be as large.");
   table.text("name").text(
       "Name of the glass in the result; by default the built-in glass's, or 'custom', or 'measured'.");
   table.real("fraction", 0.2).range(0.0, largest_mro_fraction).text("Volume fraction of all MRO together.");
@@ -143,11 +147,19 @@ void add_catalog_options(OptionTable& table) {
   table.real("domain-spread", 0.4).unit("nm").range(0.0, 1000.0).text("Standard deviation of the (normal) diameters.");
   table.real("domain-minimum", 1.0).unit("nm").range(0.0, 1000.0).text("Smaller diameters are drawn again.");
 
+  table.text("size-law", "normal")
+      .choices({"normal", "log-normal", "measured"})
+      .text("Distribution of the diameters: normal or log-normal with this mean and spread, or that of --size-file.");
+  table.text("size-file")
+      .text(
+          "Measured diameters, one number (nm) a line and, after a blank, its weight if not 1: with --size-law "
+          "measured.");
+
   table.group("Grid and material");
   table.text("parameter-set", "mg3d")
       .choices({"2d", "mg3d"})
       .text(
-          "Voxel size, moduli, gamma0 and barriers that work together: mg3d (1.5 nm voxels) or 2d (0.7 x 0.7 x 1.0 nm, "
+          "Voxel size, moduli, gamma0 and barriers that work together: mg3d (2.5 nm voxels) or 2d (0.7 x 0.7 x 1.0 nm, "
           "one "
           "voxel thick).");
   table.integer("nx", 32).unit("voxels").range(2, 1 << 20).text("Grid size along x, the tensile axis.");

@@ -10,6 +10,8 @@ namespace mesoglass::catalog {
 // Declares the options that describe a glass and its grid (not the output): the table of mg-catalog's configuration
 // files, such as inputs/paper/x0.cfg.
 void add_catalog_options(OptionTable& table);
+// Those of them that name a file to read.
+inline constexpr const char* catalog_file_options[] = {"from", "map", "size-file"};
 
 // A glass asked for.
 struct CatalogRequest {

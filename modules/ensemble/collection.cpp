@@ -195,7 +195,7 @@ Collection collect_runs(const Communicator& communicator, const EnsembleDesign& 
       const auto path = run_file(runs_folder, design, number);
       RunRow row;
       row.status = run_status(path);
-      if (row.status == RunStatus::failed) row.reason = read_failure(path);
+      if (row.status == RunStatus::failed) row.reason = read_failure(path).reason;
       if (row.status == RunStatus::complete) {
         try {
           curves[run] = read_run(self, design, number, path, row);

@@ -38,7 +38,7 @@ std::vector<PreparedGroup> prepare_groups(const Communicator& communicator, cons
 }
 
 void execute_run(const Communicator& group, const EnsembleDesign& design, const std::vector<PreparedGroup>& prepared,
-                 std::int64_t run, const std::filesystem::path& output, const std::string& command_line,
+                 std::int64_t run, const std::filesystem::path& output, bool resume, const std::string& command_line,
                  const std::function<CheckpointRequest(std::int64_t)>& checkpoint_request) {
   const auto row = static_cast<std::size_t>(run) % design.groups.size();
   const auto seed = static_cast<std::uint64_t>(design.seed_of(run));
@@ -57,7 +57,7 @@ void execute_run(const Communicator& group, const EnsembleDesign& design, const 
   deformation::DeformationFiles files;
   files.output = output;
   files.if_exists = IfExists::overwrite;  // the caller has decided that this run is wanted
-  files.resume = true;
+  files.resume = resume;
   deformation::DeformationHooks hooks;
   hooks.checkpoint_request = checkpoint_request;
   (void)deformation::run_deformation(group, parameters, glass, files, provenance, hooks);

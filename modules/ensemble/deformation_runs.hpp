@@ -27,10 +27,10 @@ struct PreparedGroup {
 [[nodiscard]] std::vector<PreparedGroup> prepare_groups(const Communicator& communicator, const EnsembleDesign& design,
                                                         int ranks_per_run);
 
-// Computes one run into `output`, going on from its checkpoint where there is one. Throws what run_deformation throws.
-// Collective over `group`.
+// Computes one run into `output`, going on from its checkpoint where `resume` and there is one. Throws what
+// run_deformation throws. Collective over `group`.
 void execute_run(const Communicator& group, const EnsembleDesign& design, const std::vector<PreparedGroup>& prepared,
-                 std::int64_t run, const std::filesystem::path& output, const std::string& command_line,
+                 std::int64_t run, const std::filesystem::path& output, bool resume, const std::string& command_line,
                  const std::function<CheckpointRequest(std::int64_t)>& checkpoint_request);
 
 }  // namespace mesoglass::ensemble

@@ -242,20 +242,22 @@ class DesignReader {
       return group;
     }
     auto files = sources(catalog_table_);
-    for (auto& file : files) anchor_measurement(file);
+    for (auto& file : files) anchor_files(file);
     if (configuration) files.insert(files.begin(), configuration_file(*configuration));
     group.catalog_options = catalog_table_.parse({}, files);
     return group;
   }
 
-  // --from is a path too.
-  void anchor_measurement(ConfigurationText& text) const {
+  // Files among mg-catalog's options are relative to the design file.
+  void anchor_files(ConfigurationText& text) const {
     std::istringstream stream(text.content);
     std::string anchored;
     for (std::string raw; std::getline(stream, raw);) {
       const auto line = parse_line(raw, text.name);
-      anchored +=
-          fmt::format("{} = {}\n", line.name, line.name == "from" ? (folder_ / line.value).string() : line.value);
+      const bool is_file =
+          std::any_of(std::begin(catalog::catalog_file_options), std::end(catalog::catalog_file_options),
+                      [&](const char* option) { return line.name == option; });
+      anchored += fmt::format("{} = {}\n", line.name, is_file ? (folder_ / line.value).string() : line.value);
     }
     text.content = anchored;
   }

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct EnsembleGroup {
   std::optional<std::filesystem::path> catalog_file;  // a catalog.h5 that all seeds share, instead of one built by seed
   std::optional<Options> catalog_options;             // of catalog::add_catalog_options, where the catalog is built
   Options deformation_options;                        // of deformation::add_deformation_options
+  std::map<std::string, std::string> inputs;          // option that names a file -> its SHA-256 (identify_inputs)
 };
 
 struct EnsembleDesign {

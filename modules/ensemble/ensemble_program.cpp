@@ -18,6 +18,9 @@ namespace {
 
 enum class Action { run, collect };
 
+// A run at which the program has died so often is taken for failed.
+constexpr int most_deaths = 3;
+
 // What the command line asks for.
 struct EnsembleCommand {
   Action action = Action::run;
@@ -58,20 +61,34 @@ EnsembleDesign read_design(const Communicator& communicator, const EnsembleComma
   });
 }
 
-// The runs of this slice that are to be computed; judged by rank 0 before anything starts.
+// What becomes of a run that an earlier session has left.
+enum class Fate { compute, keep_complete, keep_failed };
+
+Fate fate_of(const Run& run, const EnsembleDesign& design, std::int64_t number, const std::filesystem::path& file) {
+  const bool overwrite = run.options().flag("overwrite");
+  const auto status = run_status(file);
+  if (status == RunStatus::missing || (overwrite && !run.resume())) return Fate::compute;
+  if (status == RunStatus::failed) {
+    const bool other_design = read_failure(file).identity != run_identity(design, number);
+    return run.options().flag("retry-failed") || (overwrite && other_design) ? Fate::compute : Fate::keep_failed;
+  }
+  return overwrite && !is_run_of(file, run_configuration(design, number)) ? Fate::compute : Fate::keep_complete;
+}
+
+// The runs of this slice that are to be computed; judged by rank 0 before anything starts. Runs at which the program
+// died before come last, so that the others do not suffer if it dies again.
 std::vector<std::int64_t> pending_runs(const Run& run, const EnsembleDesign& design, const EnsembleCommand& command) {
   const auto& communicator = run.communicator();
-  const bool overwrite = run.options().flag("overwrite");
-  const bool retry = run.options().flag("retry-failed");
   std::vector<std::int64_t> pending;
+  std::vector<std::int64_t> suspect;
   std::int64_t complete = 0;
   std::int64_t failed = 0;
   on_root(communicator, [&] {
     for (std::int64_t number = command.slice.index; number < design.run_count(); number += command.slice.count) {
       const auto file = run_file(command.runs_folder, design, number);
-      const auto status = run_status(file);
-      if (status == RunStatus::missing || overwrite || (status == RunStatus::failed && retry)) {
-        pending.push_back(number);
+      const auto fate = fate_of(run, design, number, file);
+      if (fate == Fate::compute) {
+        (read_start(file).starts > 0 ? suspect : pending).push_back(number);
         continue;
       }
       if (!run.resume()) {
@@ -80,8 +97,9 @@ std::vector<std::int64_t> pending_runs(const Run& run, const EnsembleDesign& des
             "--overwrite",
             command.runs_folder.string(), file.string());
       }
-      ++(status == RunStatus::complete ? complete : failed);
+      ++(fate == Fate::keep_complete ? complete : failed);
     }
+    pending.insert(pending.end(), suspect.begin(), suspect.end());
   });
   communicator.broadcast_vector(pending);
   if (complete > 0) run.log().information("{} runs are complete already", complete);
@@ -106,9 +124,61 @@ void make_run_folders(const Communicator& communicator, const EnsembleDesign& de
   });
 }
 
-// Pulls runs until none is left. True where it stopped at a checkpoint. Collective.
-bool compute_runs(Run& run, const EnsembleDesign& design, const EnsembleCommand& command,
-                  const std::vector<PreparedGroup>& prepared, const std::vector<std::int64_t>& pending) {
+// Notes that a run begins; true where it may go on from the checkpoint beside it. Throws Failure where the program has
+// died at this run too often. Collective over the group.
+bool begin_run(const Communicator& group, const Run& run, const EnsembleDesign& design, std::int64_t number,
+               const std::filesystem::path& file) {
+  bool resume = false;
+  on_root(group, [&] {
+    auto record = read_start(file);
+    const auto identity = run_identity(design, number);
+    const bool same = record.identity == identity;
+    if (!same || (run.options().flag("overwrite") && !run.resume())) record = {identity, 0};
+    if (record.starts >= most_deaths) {
+      remove_start(file);
+      throw failure(
+          "the program ended {} times while it computed this run, without a word (killed, or out of memory?): give the "
+          "job more memory, then --retry-failed",
+          record.starts);
+    }
+    // A checkpoint of another design is started over; one without a record is judged by the run itself.
+    resume = run.resume() && (same || read_start(file).identity.empty());
+    ++record.starts;
+    write_start(file, record);
+  });
+  return group.broadcast(resume);
+}
+
+void end_run(const Communicator& group, const EnsembleDesign& design, std::int64_t number,
+             const std::filesystem::path& file, bool stopped, const std::string& reason) {
+  on_root(group, [&] {
+    if (stopped) {
+      write_start(file, {run_identity(design, number), 0});
+      return;
+    }
+    if (!reason.empty()) {
+      write_failure(file, {run_identity(design, number), reason});
+    } else {
+      remove_failure(file);
+    }
+    remove_start(file);
+  });
+}
+
+// How the ranks spent a session.
+struct Session {
+  bool stopped = false;        // at a checkpoint
+  double wall_time_s = 0.0;    // from the first item to the end of the last
+  double busy_fraction = 1.0;  // of all ranks' time in it: computing runs
+};
+
+// Pulls runs until none is left. Collective.
+Session compute_runs(Run& run, const EnsembleDesign& design, const EnsembleCommand& command,
+                     const std::vector<PreparedGroup>& prepared, const std::vector<std::int64_t>& pending) {
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
   const auto& communicator = run.communicator();
   WorkQueue queue(communicator, command.ranks_per_run, static_cast<std::int64_t>(pending.size()));
   // One object for all runs of this rank, so that the wall limit counts from the start; its steps count on.
@@ -122,39 +192,44 @@ bool compute_runs(Run& run, const EnsembleDesign& design, const EnsembleCommand&
     if (asked == CheckpointRequest::write_and_stop) stopped = true;
     return asked;
   };
+  const auto session_start = Clock::now();
+  double busy_s = 0.0;
   while (const auto item = queue.next(stopped)) {
+    const auto run_start = Clock::now();
     const auto number = pending[static_cast<std::size_t>(*item)];
     const auto file = run_file(command.runs_folder, design, number);
     std::string reason;
+    bool stopped_here = false;
     try {
       const auto timing = run.timers().time("runs");
-      execute_run(queue.group(), design, prepared, number, file, run.options().resolved(), request);
+      const bool resume = begin_run(queue.group(), run, design, number, file);
+      execute_run(queue.group(), design, prepared, number, file, resume, run.options().resolved(), request);
     } catch (const Error& error) {
       // A stop is no failure: the run waits at its checkpoint.
-      if (error.exit_code() != ExitCode::stopped_at_checkpoint) reason = error.what();
-      stopped = stopped || error.exit_code() == ExitCode::stopped_at_checkpoint;
+      stopped_here = error.exit_code() == ExitCode::stopped_at_checkpoint;
+      if (!stopped_here) reason = error.what();
+      stopped = stopped || stopped_here;
     } catch (const std::exception& error) {
       // Where several ranks compute the run, the others may not know of it: then the program must end.
       if (queue.group().size() > 1) throw;
       reason = error.what();
     }
-    on_root(queue.group(), [&] {
-      if (!reason.empty())
-        write_failure(file, reason);
-      else
-        remove_failure(file);
-    });
+    end_run(queue.group(), design, number, file, stopped_here, reason);
     if (!reason.empty()) {
       run.log().warning("group '{}', seed {} failed: {}", design.group_of(number).name, design.seed_of(number), reason);
     }
     progress.update(static_cast<double>(*item + 1));
+    busy_s += seconds_since(run_start);
   }
+  Session session;
   {
     const auto timing = run.timers().time("waiting for the other groups");
     queue.finish();
-    communicator.barrier();
   }
-  return communicator.any(stopped);
+  session.wall_time_s = communicator.max(seconds_since(session_start));
+  session.busy_fraction = communicator.sum(busy_s) / (session.wall_time_s * communicator.size());
+  session.stopped = communicator.any(stopped);
+  return session;
 }
 
 void summarise(Run& run, const EnsembleDesign& design, const Collection& collection) {
@@ -238,7 +313,8 @@ ProgramInformation ensemble_program_information() {
           "'run DESIGN' computes every run of a design file (groups times seeds): the ranks form groups that pull runs "
           "from one queue, so that none is idle while runs are left. A run that fails is recorded with its reason and "
           "does not stop the rest; with --resume complete runs are never repeated and runs stopped at a checkpoint go "
-          "on. When all are done (and this is not a slice) the results are collected. 'collect DESIGN' only collects "
+          "on; --resume with --overwrite replaces those that were made with other options. When all are done (and this "
+          "is not a slice) the results are collected. 'collect DESIGN' only collects "
           "what is there into ensemble.h5: curves on one strain grid, and for each group means, confidence intervals, "
           "effect sizes and p-values against the reference group.",
           {"mg-ensemble run inputs/demo.design --output demo.ensemble.h5",
@@ -269,7 +345,8 @@ OptionTable ensemble_program_options() {
 void run_ensemble_program(Run& run) {
   const auto& communicator = run.communicator();
   const auto command = collectively(communicator, [&] { return parse_command(run.options(), communicator.size()); });
-  const auto design = read_design(communicator, command, run.options());
+  auto design = read_design(communicator, command, run.options());
+  identify_inputs(communicator, design);
   const bool collects = command.action == Action::collect || command.slice.whole();
   on_root(communicator, [&] { run.provenance().add_input(command.design_file); });
   run.plan(
@@ -301,12 +378,12 @@ void run_ensemble_program(Run& run) {
       output.emplace(communicator, command.output, run.resume() ? IfExists::overwrite : run.if_exists());
     }
     make_run_folders(communicator, design, command);
-    const auto start = std::chrono::steady_clock::now();
-    const bool stopped = compute_runs(run, design, command, prepared, pending);
-    if (stopped) throw stopped_at_checkpoint(command.runs_folder);
-    const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto session = compute_runs(run, design, command, prepared, pending);
+    if (session.stopped) throw stopped_at_checkpoint(command.runs_folder);
     run.summary().set("session_runs", static_cast<std::int64_t>(pending.size()), "1", "runs computed in this session");
-    run.summary().set("session_wall_time", wall, "s", "time of this session's runs");
+    run.summary().set("session_wall_time", session.wall_time_s, "s", "time of this session's runs");
+    run.summary().set("session_busy_fraction", session.busy_fraction, "1",
+                      "of the ranks' time in this session: computing runs");
     if (collects) collect(run, design, command, *output);
     return;
   }

@@ -1,19 +1,12 @@
 #include "ensemble/work_queue.hpp"
 
-#include <chrono>
-#include <thread>
-
 #include "core/error.hpp"
 
 namespace mesoglass::ensemble {
 
 namespace {
 
-constexpr int request_tag = 1;
-constexpr int answer_tag = 2;
 constexpr std::int64_t nothing_left = -1;
-// What a group sends: it wants an item, or it will not ask again.
-enum Request : std::int32_t { want_item = 0, no_more = 1 };
 
 int checked_group_size(int ranks_per_group, int ranks) {
   if (ranks_per_group < 1 || ranks_per_group > ranks) {
@@ -29,25 +22,26 @@ WorkQueue::WorkQueue(const Communicator& communicator, int ranks_per_group, std:
     : communicator_(communicator),
       group_(communicator.split(communicator.rank() / checked_group_size(ranks_per_group, communicator.size()))),
       group_count_((communicator.size() + ranks_per_group - 1) / ranks_per_group),
-      items_(items) {}
-
-std::int64_t WorkQueue::take() {
-  return handed_out_ < items_ ? handed_out_++ : nothing_left;
+      items_(items) {
+  std::int64_t* handed_out = nullptr;
+  const MPI_Aint bytes = communicator.is_root() ? static_cast<MPI_Aint>(sizeof *handed_out) : 0;
+  check_mpi(MPI_Win_allocate(bytes, sizeof *handed_out, MPI_INFO_NULL, communicator.get(), &handed_out, &counter_),
+            "MPI_Win_allocate");
+  check_mpi(MPI_Win_lock_all(MPI_MODE_NOCHECK, counter_), "MPI_Win_lock_all");
+  if (communicator.is_root()) {
+    *handed_out = 0;
+    check_mpi(MPI_Win_sync(counter_), "MPI_Win_sync");
+  }
+  communicator.barrier();
 }
 
 std::optional<std::int64_t> WorkQueue::next(bool stop) {
   std::int64_t item = nothing_left;
-  if (!done_ && group_.is_root()) {
-    if (communicator_.is_root()) {
-      serve();
-      if (!stop) item = take();
-    } else {
-      const Request request = stop ? no_more : want_item;
-      check_mpi(MPI_Send(&request, 1, MPI_INT32_T, 0, request_tag, communicator_.get()), "MPI_Send");
-      if (!stop) {
-        check_mpi(MPI_Recv(&item, 1, MPI_INT64_T, 0, answer_tag, communicator_.get(), MPI_STATUS_IGNORE), "MPI_Recv");
-      }
-    }
+  if (!done_ && group_.is_root() && !stop) {
+    constexpr std::int64_t one = 1;
+    check_mpi(MPI_Fetch_and_op(&one, &item, MPI_INT64_T, 0, 0, MPI_SUM, counter_), "MPI_Fetch_and_op");
+    check_mpi(MPI_Win_flush(0, counter_), "MPI_Win_flush");
+    if (item >= items_) item = nothing_left;
   }
   item = group_.broadcast(item);
   if (item == nothing_left) {
@@ -59,33 +53,16 @@ std::optional<std::int64_t> WorkQueue::next(bool stop) {
 
 void WorkQueue::serve() {
   if (!communicator_.is_root()) return;
-  for (;;) {
-    int waiting = 0;
-    MPI_Status status;
-    check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, request_tag, communicator_.get(), &waiting, &status), "MPI_Iprobe");
-    if (waiting == 0) return;
-    Request request{};
-    check_mpi(
-        MPI_Recv(&request, 1, MPI_INT32_T, status.MPI_SOURCE, request_tag, communicator_.get(), MPI_STATUS_IGNORE),
-        "MPI_Recv");
-    if (request == no_more) {
-      ++finished_groups_;
-      continue;
-    }
-    const std::int64_t item = take();
-    if (item == nothing_left) ++finished_groups_;
-    check_mpi(MPI_Send(&item, 1, MPI_INT64_T, status.MPI_SOURCE, answer_tag, communicator_.get()), "MPI_Send");
-  }
+  int waiting = 0;
+  check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, communicator_.get(), &waiting, MPI_STATUS_IGNORE), "MPI_Iprobe");
 }
 
 void WorkQueue::finish() {
-  if (communicator_.is_root()) {
-    while (finished_groups_ < group_count_ - 1) {
-      serve();
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  }
-  group_.barrier();
+  done_ = true;
+  communicator_.barrier();
+  if (counter_ == MPI_WIN_NULL) return;
+  check_mpi(MPI_Win_unlock_all(counter_), "MPI_Win_unlock_all");
+  check_mpi(MPI_Win_free(&counter_), "MPI_Win_free");
 }
 
 }  // namespace mesoglass::ensemble

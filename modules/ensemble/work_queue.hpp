@@ -1,23 +1,30 @@
 // Groups of ranks that pull work from one queue, so that none is idle while work is left.
 #pragma once
 
+#include <mpi.h>
+
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "core/communicator.hpp"
 
 namespace mesoglass::ensemble {
 
-// The ranks of `communicator` are cut into groups of `ranks_per_group` (the last may be smaller); each group asks for
-// an item, works on it, and asks again. Rank 0 holds the queue and works too: it answers the others whenever it calls
-// serve(), which its own work must do often (each step).
+// The ranks of `communicator` are cut into groups of `ranks_per_group` (the last may be smaller); each group takes an
+// item, works on it, and takes the next. The queue is one counter in the memory of rank 0, which every group raises by
+// itself (MPI one-sided), so that nobody waits for rank 0's own work. Where the network cannot do that without the
+// help of rank 0, serve(), called often (each step), gives it.
 class WorkQueue {
  public:
   // Collective over `communicator`, which must outlive the queue. `items` is how many there are: 0 to items - 1, handed
   // out in this order.
   WorkQueue(const Communicator& communicator, int ranks_per_group, std::int64_t items);
-  // Collective over the group. Waits until every group has been told that there is nothing left (rank 0).
+  ~WorkQueue() = default;
+  WorkQueue(const WorkQueue&) = delete;
+  WorkQueue& operator=(const WorkQueue&) = delete;
+
+  // Collective over `communicator`: waits until every group has come to its end, and gives the counter back. Where an
+  // error keeps a rank from it the counter is left to MPI_Finalize.
   void finish();
 
   [[nodiscard]] const Communicator& group() const noexcept { return group_; }
@@ -27,17 +34,15 @@ class WorkQueue {
   // (then this group takes no more). Collective over the group.
   [[nodiscard]] std::optional<std::int64_t> next(bool stop);
 
-  // Answers the groups that wait for an item. Not collective; does nothing on ranks other than 0. Cheap.
+  // Lets MPI do what the other groups ask of rank 0. Not collective; does nothing on other ranks. Cheap.
   void serve();
 
  private:
-  [[nodiscard]] std::int64_t take();
   const Communicator& communicator_;
   Communicator group_;
   int group_count_ = 1;
   std::int64_t items_ = 0;
-  std::int64_t handed_out_ = 0;
-  int finished_groups_ = 0;
+  MPI_Win counter_ = MPI_WIN_NULL;
   bool done_ = false;
 };
 

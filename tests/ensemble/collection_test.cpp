@@ -77,7 +77,7 @@ TEST(Collecting, tellsWhatIsMissingOrFailedOnEveryRank) {
     for (std::int64_t run = 0; run < 8; ++run) {
       const auto file = run_file(folder, design, run);
       std::filesystem::create_directories(file.parent_path());
-      if (run == 3) write_failure(file, "the avalanche has no end");
+      if (run == 3) write_failure(file, {"0123", "the avalanche has no end"});
       if (run == 4) write_text_file(file, "this is no HDF5 file");
     }
   });
