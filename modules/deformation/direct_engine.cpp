@@ -22,10 +22,6 @@ constexpr std::size_t transforms_pay_from = 64;
 // Bounds are rounded by less than this (eV); voxels within it are evaluated rather than judged by their bound.
 constexpr double bound_rounding_ev = 1e-9;
 
-elasticity::BasisKind basis_for(int components, int dimensions) {
-  return components == (dimensions == 2 ? 2 : 5) ? elasticity::BasisKind::deviatoric : elasticity::BasisKind::full;
-}
-
 }  // namespace
 
 DirectEngine::DirectEngine(const Communicator& communicator, const DeformationParameters& parameters,
@@ -33,31 +29,32 @@ DirectEngine::DirectEngine(const Communicator& communicator, const DeformationPa
     : communicator_(communicator),
       glass_(glass),
       kinetics_(parameters.kinetics),
-      seed_(parameters.seed),
-      modes_(glass.types, glass.rules, glass.grid.dimensions()),
       recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
       kernel_(glass.grid,
               elasticity::isotropic_moduli(glass.types.front().young_modulus_gpa, glass.types.front().poisson_ratio,
                                            parameters.loading.body),
-              basis_for(modes_.components(), modes_.dimensions()), elasticity::KernelMean::zero_stress),
+              basis_kind(glass), elasticity::KernelMean::zero_stress),
+      modes_(glass, parameters.kinetics, parameters.seed, kernel_),
       moduli_(elasticity::isotropic_moduli(glass.types.front().young_modulus_gpa, glass.types.front().poisson_ratio,
                                            parameters.loading.body)),
-      state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), modes_.components()) {
+      state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()) {
   const double kt = units::boltzmann_ev_per_k * kinetics_.temperature_k;
   constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
   constants_.inverse_kt = 1.0 / kt;
   constants_.attempt_rate =
       kinetics_.attempt_rate_per_s * (kinetics_.rate_volume ? glass.grid.voxel_volume_nm3() : 1.0);
-  constants_.components = modes_.components();
+  constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
-  margin_ev_ = kt * (40.0 + std::log(static_cast<double>(glass.grid.voxel_count()) * modes_.largest_mode_count()));
+  margin_ev_ =
+      kt *
+      (40.0 + std::log(static_cast<double>(glass.grid.voxel_count()) * modes_.catalog_modes().largest_mode_count()));
 
   const std::size_t count = state_.count();
   block_begin_.resize(count + 1);
   padded_.resize(count);
   std::size_t begin = 0;
   for (std::size_t voxel = 0; voxel < count; ++voxel) {
-    padded_[voxel] = static_cast<std::uint16_t>(padded_modes(modes_.modes(glass.voxel_type[voxel])));
+    padded_[voxel] = static_cast<std::uint16_t>(padded_modes(modes_.count(voxel)));
     block_begin_[voxel] = begin;
     begin += block_size(constants_, padded_[voxel]);
   }
@@ -78,38 +75,31 @@ RateBatch DirectEngine::batch() const noexcept {
 }
 
 DirectEngine::LiveModes DirectEngine::fill_block(std::size_t voxel) {
-  const std::uint8_t type = glass_.voxel_type[voxel];
-  const auto modes = static_cast<std::size_t>(modes_.modes(type));
   const auto components = static_cast<std::size_t>(state_.components);
   const std::size_t padded = padded_[voxel];
-  const std::int64_t global = state_.own.begin + static_cast<std::int64_t>(voxel);
-  std::array<double, catalog::most_modes * catalog::most_components> strains;
-  LiveModes live{std::vector<double>(modes), std::vector<double>(modes)};
-  modes_.strains(seed_, global, state_.generation[voxel], type, glass_.rotation(voxel),
-                 std::span(strains).first(modes * components));
-  modes_.barriers(seed_, global, state_.generation[voxel], type, live.barrier_ev);
-
   StrainComponents last{};
   for (std::size_t c = 0; c < components; ++c) last[c] = state_.last_strain[state_.at(static_cast<int>(c), voxel)];
+  VoxelModes modes;
+  modes_.describe(voxel, state_.own.begin + static_cast<std::int64_t>(voxel), state_.generation[voxel],
+                  std::span(last).first(components), modes);
+
   double* block = blocks_.data() + block_begin_[voxel];
   std::fill_n(block, block_size(constants_, padded), 0.0);
   std::fill_n(block, padded, padding_barrier_ev);
   double reach_square = 0.0;
-  for (std::size_t mode = 0; mode < modes; ++mode) {
-    const std::span<const double> strain(strains.data() + mode * components, components);
+  for (std::size_t mode = 0; mode < modes.count; ++mode) {
     double square = 0.0;
     for (std::size_t c = 0; c < components; ++c) {
-      block[(c + 1) * padded + mode] = strain[c];
-      square += strain[c] * strain[c];
+      const double strain = modes.strain_of(mode)[c];
+      block[(c + 1) * padded + mode] = strain;
+      square += strain * strain;
     }
     reach_square = std::max(reach_square, square);
-    live.share[mode] = directional_factor(kinetics_.directional, strain, std::span(last).first(components)) *
-                       modes_.softening(type)[mode];
-    if (constants_.energy_guard) {
-      block[(components + 1) * padded + mode] = -constants_.half_work * kernel_.self_response(strain);
-    }
+    if (constants_.energy_guard) block[(components + 1) * padded + mode] = modes.self_energy_ev[mode];
   }
   reach_[voxel] = std::sqrt(reach_square);
+  LiveModes live{{modes.barrier_ev.begin(), modes.barrier_ev.begin() + static_cast<std::ptrdiff_t>(modes.count)},
+                 {modes.share.begin(), modes.share.begin() + static_cast<std::ptrdiff_t>(modes.count)}};
   soften_block(voxel, live, state_.permanent_softening[voxel]);
   return live;
 }
@@ -260,7 +250,7 @@ DirectEngine::Candidate DirectEngine::candidate_in_own_voxel(std::int64_t slab, 
   const auto rate_of = [&](double barrier) {
     return constants_.attempt_rate * rate_exponential(-barrier * constants_.inverse_kt);
   };
-  const int modes = modes_.modes(glass_.voxel_type[chosen]);
+  const int modes = modes_.count(chosen);
   std::size_t mode = 0;
   for (std::size_t m = 0; m < static_cast<std::size_t>(modes); ++m) {
     const double rate = rate_of(barriers[m]);
@@ -354,8 +344,7 @@ std::vector<Transformation> DirectEngine::unstable() {
     const std::size_t padded = padded_[voxel];
     barriers_of_voxel(constants_, block, padded, stress.data(), barriers.data());
     const auto mode = static_cast<std::size_t>(
-        std::min_element(barriers.begin(), barriers.begin() + modes_.modes(glass_.voxel_type[voxel])) -
-        barriers.begin());
+        std::min_element(barriers.begin(), barriers.begin() + modes_.count(voxel)) - barriers.begin());
     Transformation flip;
     flip.voxel = state_.own.begin + static_cast<std::int64_t>(voxel);
     flip.mode = static_cast<std::int32_t>(mode);

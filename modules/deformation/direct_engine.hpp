@@ -6,6 +6,7 @@
 
 #include "deformation/engine.hpp"
 #include "deformation/rate_kernel.hpp"
+#include "deformation/voxel_modes.hpp"
 #include "elasticity/periodic_solver.hpp"
 #include "elasticity/stress_kernel.hpp"
 
@@ -72,12 +73,11 @@ class DirectEngine final : public Engine {
   const Communicator& communicator_;
   const catalog::Catalog& glass_;
   KineticParameters kinetics_;
-  std::uint64_t seed_;
-  catalog::ShearModes modes_;
   RateConstants constants_;
   double recovery_time_s_ = 0.0;
   double margin_ev_ = 0.0;  // voxels whose lowest barrier is this far above the lowest of all are left out
   elasticity::StressKernel kernel_;
+  VoxelModeSource modes_;
   elasticity::IsotropicModuli moduli_;
   std::unique_ptr<elasticity::PeriodicSolver> solver_;  // made at the first large avalanche
 
