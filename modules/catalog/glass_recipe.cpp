@@ -102,14 +102,14 @@ ParameterSet parameter_set(const std::string& name) {
     set.matrix.barrier_spread = 0.25;
     set.mro_barrier_mean_ev = 2.0;
   } else if (name == "mg3d") {
-    set.voxel_size_nm = {1.5, 1.5, 1.5};
+    set.voxel_size_nm = {2.5, 2.5, 2.5};
     set.matrix.young_modulus_gpa = 88.6;
     set.matrix.poisson_ratio = 0.371;
-    set.matrix.gamma0 = 0.10;
+    set.matrix.gamma0 = 0.0275;
     set.matrix.barrier_law = BarrierLaw::uniform;
-    set.matrix.barrier_mean_ev = 5.0;
+    set.matrix.barrier_mean_ev = 3.45;
     set.matrix.barrier_spread = 0.2;
-    set.mro_barrier_mean_ev = 5.0;
+    set.mro_barrier_mean_ev = 3.45;
   } else {
     throw input_error("there is no parameter set '{}': use 2d or mg3d", name);
   }

@@ -22,8 +22,8 @@ struct ParameterSet {
 };
 
 // "2d": voxel 0.7 x 0.7 x 1.0 nm, E = 69.46 GPa, nu = 0.365, gamma0 = 0.14, matrix barriers N(2.0, 0.25) eV, MRO
-// barriers 2.0 (0.8 + 0.4 U) eV. "mg3d": voxel 1.5 nm, E = 88.6 GPa, nu = 0.371, gamma0 = 0.10, all barriers 5.0 (0.8 +
-// 0.4 U) eV. Throws InputError for another name.
+// barriers 2.0 (0.8 + 0.4 U) eV. "mg3d": voxel 2.5 nm, E = 88.6 GPa, nu = 0.371, gamma0 = 0.0275, all barriers 3.45
+// (0.8 + 0.4 U) eV. Throws InputError for another name.
 [[nodiscard]] ParameterSet parameter_set(const std::string& name);
 
 // One kind of MRO in a glass.

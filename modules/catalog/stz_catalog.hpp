@@ -31,11 +31,11 @@ struct ShearZoneType {
   double softening =
       1.0;  // the factor s on the voxel's softening in Q = Q0 exp(-d s g): 1 = softens as the matrix does
   BarrierLaw barrier_law = BarrierLaw::uniform;
-  double barrier_mean_ev = 5.0;
+  double barrier_mean_ev = 3.45;
   double barrier_spread = 0.2;
   double young_modulus_gpa = 88.6;
   double poisson_ratio = 0.371;
-  double gamma0 = 0.10;  // characteristic strain: matrix modes have <e:e> = gamma0^2
+  double gamma0 = 0.0275;  // characteristic strain: matrix modes have <e:e> = gamma0^2
 
   // The measured descriptors it came from; NaN where there are none.
   double source_k_peak = std::numeric_limits<double>::quiet_NaN();  // nm^-1

@@ -41,7 +41,7 @@ struct DimensionDefaults {
 };
 DimensionDefaults defaults_for(int dimensions) {
   if (dimensions == 2) return {13.0, 39.0, -std::log(0.6), false};
-  return {10.0, 30.0, 0.223, true};
+  return {400.0, 100.0, 0.8, true};
 }
 
 std::vector<double> strain_list(const Options& options, const std::string& name) {
@@ -124,18 +124,18 @@ void add_deformation_options(OptionTable& table) {
           "Share of a mode in its voxel's softening by the angle to the voxel's last strain: ((1 + cos)/2)^2, (1 + "
           "cos)/2, "
           "or 1.");
-  table.real("permanent-softening", 10.0)
+  table.real("permanent-softening", 400.0)
       .range(0.0, 1e4)
       .text(
-          "k_p: a transformation of strain e adds k_p e:e to the exponent of permanent softening. Without it: 10 in "
+          "k_p: a transformation of strain e adds k_p e:e to the exponent of permanent softening. Without it: 400 in "
           "3-D, 13 "
           "in 2-D.");
-  table.real("temporary-softening", 30.0)
+  table.real("temporary-softening", 100.0)
       .range(0.0, 1e4)
-      .text("k_t: the same for softening that decays after the transformation. Without it: 30 in 3-D, 39 in 2-D.");
-  table.real("softening-cap", 0.223)
+      .text("k_t: the same for softening that decays after the transformation. Without it: 100 in 3-D, 39 in 2-D.");
+  table.real("softening-cap", 0.8)
       .range(0.0, 20.0)
-      .text("Largest exponent g_cap of permanent softening. Without it: 0.223 in 3-D, -ln 0.6 in 2-D.");
+      .text("Largest exponent g_cap of permanent softening. Without it: 0.8 in 3-D, -ln 0.6 in 2-D.");
   table.real("recovery-barrier", 0.37)
       .unit("eV")
       .range(0.0, 10.0)

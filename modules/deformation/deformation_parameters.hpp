@@ -44,12 +44,12 @@ struct KineticParameters {
   double attempt_rate_per_s = 1e13;
   bool rate_volume = false;  // multiplies the attempt rate by the voxel's volume in nm^3
   DirectionalSoftening directional = DirectionalSoftening::squared;
-  double permanent_softening = 10.0;  // k_p: permanent softening a unit of e:e
-  double temporary_softening = 30.0;  // k_t
-  double softening_cap = 0.223;       // g_cap
-  double recovery_barrier_ev = 0.37;  // temporary softening decays with tau = 1 / (nu0 exp(-this / kT))
-  bool energy_guard = false;          // Q = max(Q, elastic energy change)
-  bool allow_pumping = false;         // run even where endless avalanches are expected
+  double permanent_softening = 400.0;  // k_p: permanent softening a unit of e:e
+  double temporary_softening = 100.0;  // k_t
+  double softening_cap = 0.8;          // g_cap
+  double recovery_barrier_ev = 0.37;   // temporary softening decays with tau = 1 / (nu0 exp(-this / kT))
+  bool energy_guard = false;           // Q = max(Q, elastic energy change)
+  bool allow_pumping = false;          // run even where endless avalanches are expected
 };
 
 struct LoadingParameters {

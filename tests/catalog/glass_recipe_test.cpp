@@ -62,9 +62,9 @@ TEST(ParameterSets, areTheOnesThatBehaveWell) {
   EXPECT_EQ(plane.matrix.barrier_law, BarrierLaw::normal);
   const auto space = parameter_set("mg3d");
   EXPECT_EQ(space.matrix.young_modulus_gpa, 88.6);
-  EXPECT_EQ(space.matrix.gamma0, 0.10);
-  EXPECT_EQ(space.matrix.barrier_mean_ev, 5.0);
-  EXPECT_EQ(space.voxel_size_nm[2], 1.5);
+  EXPECT_EQ(space.matrix.gamma0, 0.0275);
+  EXPECT_EQ(space.matrix.barrier_mean_ev, 3.45);
+  EXPECT_EQ(space.voxel_size_nm[2], 2.5);
 }
 
 class BuiltCatalog : public ::testing::TestWithParam<std::tuple<const char*, const char*, Mixing>> {};

@@ -10,7 +10,7 @@
 
 namespace mesoglass::test {
 
-// A matrix glass of nx x ny x nz voxels of this rank's share, 2-D set (nz = 1) or 3-D set of the design.
+// A matrix glass of nx x ny x nz voxels of this rank's share, 2-D set (nz = 1) or 3-D default set.
 inline catalog::Catalog matrix_glass(const Communicator& communicator, std::int64_t nx, std::int64_t ny,
                                      std::int64_t nz) {
   catalog::Catalog glass;
@@ -26,7 +26,7 @@ inline catalog::Catalog matrix_glass(const Communicator& communicator, std::int6
     matrix.gamma0 = 0.14;
     matrix.barrier_mean_ev = 2.0;
   } else {
-    glass.grid.voxel_size_nm = {1.5, 1.5, 1.5};
+    glass.grid.voxel_size_nm = {2.5, 2.5, 2.5};
   }
   glass.types = {matrix};
   const Range own = glass.grid.voxels_of(communicator.rank(), communicator.size());
