@@ -1,23 +1,39 @@
 #include "elasticity/finite_element_solver.hpp"
 
-#include <petscao.h>
-#include <petscdmda.h>
-
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <stdexcept>
-
-// The error names the call as it is written here.
-#define MESOGLASS_PETSC(call) check_petsc((call), #call)
+#include <string_view>
 
 namespace mesoglass::elasticity {
 
 namespace {
 
-// A coarsest level of a few hundred unknowns is solved directly on every rank in no time.
-constexpr PetscInt coarsest_unknowns = 1500;
+constexpr const char* options_prefix = "el_";
+
+// The user's choice of one of PETSc's options, empty where there is none.
+std::string petsc_option(const char* prefix, const std::string& name) {
+  std::array<char, 128> value{};
+  PetscBool given = PETSC_FALSE;
+  MESOGLASS_PETSC(PetscOptionsGetString(nullptr, prefix, name.c_str(), value.data(), value.size(), &given));
+  return given == PETSC_TRUE ? value.data() : "";
+}
+
+bool is_one_of(const std::string& text, std::initializer_list<std::string_view> choices) {
+  return std::find(choices.begin(), choices.end(), text) != choices.end();
+}
+
+// Whether all that the user asks PETSc for can be had without the entries of the finest matrix.
+bool works_without_entries(int levels) {
+  if (!is_one_of(petsc_option(options_prefix, "-pc_type"), {"", "mg", "jacobi", "pbjacobi", "none"})) return false;
+  std::vector<std::string> smoothers = {"-mg_levels_pc_type", "-mg_fine_pc_type"};
+  smoothers.push_back(fmt::format("-mg_levels_{}_pc_type", levels - 1));
+  return std::all_of(smoothers.begin(), smoothers.end(), [](const std::string& name) {
+    return is_one_of(petsc_option(options_prefix, name), {"", "jacobi", "pbjacobi", "none"});
+  });
+}
 
 }  // namespace
 
@@ -43,207 +59,53 @@ FiniteElementSolver::FiniteElementSolver(const Communicator& communicator, const
       throw input_error("the PETSc solver needs at least 2 voxels along {}, the grid has {}: take --solver fft",
                         "xyz"[axis], voxels[axis]);
     }
-    nodes_[axis] = static_cast<PetscInt>(voxels[axis] + (is_gripped() ? 1 : 0));
   }
-  create_mesh();
-  assemble_matrix();
+  mesh_ = std::make_unique<FiniteElementMesh>(communicator, grid, matrices_.freedoms(), faces);
+  element_exchange_ = mesh_->create_exchange(tensor_components);
+  create_stiffness();
   create_solver();
 }
 
-void FiniteElementSolver::create_mesh() {
-  const DMBoundaryType boundary = is_gripped() ? DM_BOUNDARY_NONE : DM_BOUNDARY_PERIODIC;
-  const auto freedoms = static_cast<PetscInt>(matrices_.freedoms());
-  const MPI_Comm comm = communicator_.get();
-  if (grid_.nz == 1) {
-    MESOGLASS_PETSC(DMDACreate2d(comm, boundary, boundary, DMDA_STENCIL_BOX, nodes_[0], nodes_[1], PETSC_DECIDE,
-                                 PETSC_DECIDE, freedoms, 1, nullptr, nullptr, mesh_.put()));
-  } else {
-    MESOGLASS_PETSC(DMDACreate3d(comm, boundary, boundary, boundary, DMDA_STENCIL_BOX, nodes_[0], nodes_[1], nodes_[2],
-                                 PETSC_DECIDE, PETSC_DECIDE, PETSC_DECIDE, freedoms, 1, nullptr, nullptr, nullptr,
-                                 mesh_.put()));
-  }
-  MESOGLASS_PETSC(DMSetUp(mesh_.get()));
-  MESOGLASS_PETSC(DMDASetUniformCoordinates(mesh_.get(), 0.0, static_cast<double>(grid_.nx) * grid_.voxel_size_nm[0],
-                                            0.0, static_cast<double>(grid_.ny) * grid_.voxel_size_nm[1], 0.0,
-                                            static_cast<double>(grid_.nz) * grid_.voxel_size_nm[2]));
-  MESOGLASS_PETSC(DMDACreateCompatibleDMDA(mesh_.get(), tensor_components, element_mesh_.put()));
-  auto& c = corners_;
-  MESOGLASS_PETSC(
-      DMDAGetCorners(mesh_.get(), &c.first[0], &c.first[1], &c.first[2], &c.count[0], &c.count[1], &c.count[2]));
-  MESOGLASS_PETSC(DMDAGetGhostCorners(mesh_.get(), &c.ghost_first[0], &c.ghost_first[1], &c.ghost_first[2],
-                                      &c.ghost_count[0], &c.ghost_count[1], &c.ghost_count[2]));
-  create_scatter(element_mesh_.get(), tensor_components, slab_tensors_, to_elements_);
-  create_scatter(mesh_.get(), matrices_.freedoms(), slab_displacements_, to_nodes_);
-  MESOGLASS_PETSC(DMCreateGlobalVector(element_mesh_.get(), element_moduli_.put()));
-  MESOGLASS_PETSC(DMCreateGlobalVector(element_mesh_.get(), element_tensors_.put()));
-
-  // Levels: as often as every axis divides by two, until the coarsest mesh is small, and no smaller than the ranks.
-  std::array<PetscInt, 3> ranks{1, 1, 1};
-  MESOGLASS_PETSC(DMDAGetInfo(mesh_.get(), nullptr, nullptr, nullptr, nullptr, &ranks[0], &ranks[1], &ranks[2], nullptr,
-                              nullptr, nullptr, nullptr, nullptr, nullptr));
-  std::array<PetscInt, 3> spans{};
-  const std::size_t axes = grid_.nz == 1 ? 2 : 3;
-  for (std::size_t axis = 0; axis < axes; ++axis) spans[axis] = nodes_[axis] - (is_gripped() ? 1 : 0);
-  const auto unknowns = [&] {
-    PetscInt product = freedoms;
-    for (std::size_t axis = 0; axis < axes; ++axis) product *= spans[axis] + (is_gripped() ? 1 : 0);
-    return product;
-  };
-  while (unknowns() > 200) {
-    bool divides = true;
-    for (std::size_t axis = 0; axis < axes; ++axis) {
-      divides = divides && spans[axis] % 2 == 0 && spans[axis] / 2 >= std::max<PetscInt>(2, ranks[axis]);
-    }
-    if (!divides) break;
-    for (std::size_t axis = 0; axis < axes; ++axis) spans[axis] /= 2;
-    ++levels_;
-  }
-  if (unknowns() > coarsest_unknowns) levels_ = 1;
-}
-
-// Between this rank's slabs of voxels (as everywhere in mesoglass) and PETSc's own distribution of the mesh.
-void FiniteElementSolver::create_scatter(DM mesh, int freedoms, PetscVector& slab_vector, PetscScatter& scatter) const {
-  const Range own = grid_.voxels_of(communicator_.rank(), communicator_.size());
-  std::vector<PetscInt> nodes;
-  for (std::int64_t voxel = own.begin; voxel < own.end; ++voxel) {
-    const auto [x, y, z] = grid_.coordinates(voxel);
-    nodes.push_back(static_cast<PetscInt>((z * nodes_[1] + y) * nodes_[0] + x) * freedoms);
-  }
-  AO ordering = nullptr;
-  MESOGLASS_PETSC(DMDAGetAO(mesh, &ordering));
-  MESOGLASS_PETSC(AOApplicationToPetsc(ordering, static_cast<PetscInt>(nodes.size()), nodes.data()));
-  for (PetscInt& node : nodes) node /= freedoms;  // the ordering counts unknowns, an index set of blocks counts nodes
-  MESOGLASS_PETSC(VecCreateMPI(communicator_.get(), static_cast<PetscInt>(own.size()) * freedoms, PETSC_DETERMINE,
-                               slab_vector.put()));
-  PetscIndexSet targets;
-  MESOGLASS_PETSC(ISCreateBlock(communicator_.get(), freedoms, static_cast<PetscInt>(nodes.size()), nodes.data(),
-                                PETSC_COPY_VALUES, targets.put()));
-  PetscVector mesh_vector;
-  MESOGLASS_PETSC(DMCreateGlobalVector(mesh, mesh_vector.put()));
-  MESOGLASS_PETSC(VecScatterCreate(slab_vector.get(), nullptr, mesh_vector.get(), targets.get(), scatter.put()));
-}
-
-bool FiniteElementSolver::node_is_held(const std::array<PetscInt, 3>& node) const noexcept {
-  if (!is_gripped()) return false;
-  const auto axis = static_cast<std::size_t>(grip_axis());
-  return node[axis] == 0 || node[axis] == nodes_[axis] - 1;
-}
-
-// visit(offset of the element's tensors in the owned part of element vectors, local (ghosted) node numbers, node
-// count).
-template <typename Visit>
-void FiniteElementSolver::for_each_own_element(Visit&& visit) const {
-  const auto& c = corners_;
-  const std::array<PetscInt, 3> voxels = {static_cast<PetscInt>(grid_.nx), static_cast<PetscInt>(grid_.ny),
-                                          static_cast<PetscInt>(grid_.nz)};
-  std::array<PetscInt, 8> local{};
-  PetscInt offset = 0;
-  for (PetscInt z = c.first[2]; z < c.first[2] + c.count[2]; ++z) {
-    for (PetscInt y = c.first[1]; y < c.first[1] + c.count[1]; ++y) {
-      for (PetscInt x = c.first[0]; x < c.first[0] + c.count[0]; ++x, ++offset) {
-        if (x >= voxels[0] || y >= voxels[1] || z >= voxels[2]) continue;  // the last nodes of a finite body
-        for (int node = 0; node < matrices_.nodes(); ++node) {
-          const PetscInt nx = x + (node & 1) - c.ghost_first[0];
-          const PetscInt ny = y + ((node >> 1) & 1) - c.ghost_first[1];
-          const PetscInt nz = z + ((node >> 2) & 1) - c.ghost_first[2];
-          local[static_cast<std::size_t>(node)] = (nz * c.ghost_count[1] + ny) * c.ghost_count[0] + nx;
-        }
-        visit(offset * tensor_components,
-              std::span<const PetscInt>(local.data(), static_cast<std::size_t>(matrices_.nodes())));
-      }
-    }
-  }
-}
-
-void FiniteElementSolver::assemble_matrix() {
+void FiniteElementSolver::create_stiffness() {
+  auto exchange = mesh_->create_exchange(2);
   double* values = nullptr;
-  MESOGLASS_PETSC(VecGetArray(slab_tensors_.get(), &values));
+  MESOGLASS_PETSC(VecGetArray(exchange.slabs.get(), &values));
   for (std::size_t voxel = 0; voxel < lambda_.size(); ++voxel) {
-    values[voxel * tensor_components] = lambda_[voxel];
-    values[voxel * tensor_components + 1] = shear_[voxel];
+    values[2 * voxel] = scale_ * lambda_[voxel];
+    values[2 * voxel + 1] = scale_ * shear_[voxel];
   }
-  MESOGLASS_PETSC(VecRestoreArray(slab_tensors_.get(), &values));
-  MESOGLASS_PETSC(
-      VecScatterBegin(to_elements_.get(), slab_tensors_.get(), element_moduli_.get(), INSERT_VALUES, SCATTER_FORWARD));
-  MESOGLASS_PETSC(
-      VecScatterEnd(to_elements_.get(), slab_tensors_.get(), element_moduli_.get(), INSERT_VALUES, SCATTER_FORWARD));
-
-  MESOGLASS_PETSC(DMSetMatType(mesh_.get(), MATAIJ));
-  MESOGLASS_PETSC(DMCreateMatrix(mesh_.get(), matrix_.put()));
-  MESOGLASS_PETSC(MatSetOption(matrix_.get(), MAT_SYMMETRIC, PETSC_TRUE));
-  MESOGLASS_PETSC(MatSetOption(matrix_.get(), MAT_SPD, PETSC_TRUE));
-  const double* moduli = nullptr;
-  MESOGLASS_PETSC(VecGetArrayRead(element_moduli_.get(), &moduli));
-  const int n = matrices_.unknowns();
-  Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> element(n, n);
-  for_each_own_element([&](PetscInt offset, std::span<const PetscInt> nodes) {
-    element = scale_ * (moduli[offset] * matrices_.stiffness_lambda() + moduli[offset + 1] * matrices_.stiffness_mu());
-    const auto count = static_cast<PetscInt>(nodes.size());
-    MESOGLASS_PETSC(
-        MatSetValuesBlockedLocal(matrix_.get(), count, nodes.data(), count, nodes.data(), element.data(), ADD_VALUES));
-  });
-  MESOGLASS_PETSC(VecRestoreArrayRead(element_moduli_.get(), &moduli));
-  MESOGLASS_PETSC(MatAssemblyBegin(matrix_.get(), MAT_FINAL_ASSEMBLY));
-  MESOGLASS_PETSC(MatAssemblyEnd(matrix_.get(), MAT_FINAL_ASSEMBLY));
-
-  // Nodes that nothing but voids touch, and held nodes, get a unit row of their own.
-  PetscVector diagonal;
-  MESOGLASS_PETSC(MatCreateVecs(matrix_.get(), diagonal.put(), nullptr));
-  MESOGLASS_PETSC(MatGetDiagonal(matrix_.get(), diagonal.get()));
-  PetscInt first = 0;
-  PetscInt last = 0;
-  MESOGLASS_PETSC(VecGetOwnershipRange(diagonal.get(), &first, &last));
-  const double* own = nullptr;
-  MESOGLASS_PETSC(VecGetArrayRead(diagonal.get(), &own));
-  std::vector<PetscInt> rows;
-  const auto& c = corners_;
-  const auto freedoms = static_cast<PetscInt>(matrices_.freedoms());
-  PetscInt row = 0;
-  for (PetscInt z = c.first[2]; z < c.first[2] + c.count[2]; ++z) {
-    for (PetscInt y = c.first[1]; y < c.first[1] + c.count[1]; ++y) {
-      for (PetscInt x = c.first[0]; x < c.first[0] + c.count[0]; ++x) {
-        for (PetscInt axis = 0; axis < freedoms; ++axis, ++row) {
-          if (own[row] == 0.0 || node_is_held({x, y, z})) rows.push_back(first + row);
-        }
-      }
-    }
-  }
-  MESOGLASS_PETSC(VecRestoreArrayRead(diagonal.get(), &own));
-  MESOGLASS_PETSC(
-      MatZeroRowsColumns(matrix_.get(), static_cast<PetscInt>(rows.size()), rows.data(), 1.0, nullptr, nullptr));
-
-  PetscVector coordinates_owner;  // rigid-body modes help algebraic multigrid
-  Vec coordinates = nullptr;
-  if (freedoms == (grid_.nz == 1 ? 2 : 3)) {
-    MESOGLASS_PETSC(DMGetCoordinates(mesh_.get(), &coordinates));
-    PetscNullSpace near;
-    MESOGLASS_PETSC(MatNullSpaceCreateRigidBody(coordinates, near.put()));
-    MESOGLASS_PETSC(MatSetNearNullSpace(matrix_.get(), near.get()));
-  }
-  if (is_gripped()) return;
-  // A periodic body may be shifted as a whole: the rows of nodes inside voids stay out of that.
-  const bool any_void = communicator_.any(!rows.empty());
-  if (any_void) return;
-  std::vector<PetscVector> shifts(static_cast<std::size_t>(freedoms));
-  std::vector<Vec> handles;
-  for (PetscInt axis = 0; axis < freedoms; ++axis) {
-    auto& shift = shifts[static_cast<std::size_t>(axis)];
-    MESOGLASS_PETSC(DMCreateGlobalVector(mesh_.get(), shift.put()));
-    MESOGLASS_PETSC(VecStrideSet(shift.get(), axis, 1.0));
-    MESOGLASS_PETSC(VecNormalize(shift.get(), nullptr));
-    handles.push_back(shift.get());
-  }
-  PetscNullSpace translations;
-  MESOGLASS_PETSC(MatNullSpaceCreate(communicator_.get(), PETSC_FALSE, freedoms, handles.data(), translations.put()));
-  MESOGLASS_PETSC(MatSetNullSpace(matrix_.get(), translations.get()));
+  MESOGLASS_PETSC(VecRestoreArray(exchange.slabs.get(), &values));
+  exchange.to_elements();
+  stiffness_ = std::make_unique<StiffnessMatrix>(*mesh_, grid_, body_, exchange.elements.get());
 }
 
 void FiniteElementSolver::create_solver() {
+  levels_ = VoxelMultigrid::largest_levels(*mesh_);
+  PetscInt wanted_levels = 0;
+  PetscBool levels_given = PETSC_FALSE;
+  MESOGLASS_PETSC(PetscOptionsGetInt(nullptr, options_prefix, "-pc_mg_levels", &wanted_levels, &levels_given));
+  const std::string pc_type = petsc_option(options_prefix, "-pc_type");
+  const bool multigrid = is_one_of(pc_type, {"", "mg"});
+  if (levels_given == PETSC_TRUE && multigrid) {
+    if (wanted_levels < 2 || wanted_levels > levels_) {
+      throw input_error("-el_pc_mg_levels {} cannot be had ({}): give a number within, or leave it out", wanted_levels,
+                        levels_ < 2 ? std::string("the sizes do not divide by two, there is one level")
+                                    : fmt::format("these sizes divide for 2 to {} levels", levels_));
+    }
+    levels_ = static_cast<int>(wanted_levels);
+  }
+  if (levels_ == 1 && pc_type == "mg") {
+    throw input_error(
+        "-el_pc_type mg cannot be had (the sizes do not divide by two): leave it out for algebraic multigrid");
+  }
+  if (!multigrid) levels_ = 1;
+  const bool assembled = (levels_ == 1 && multigrid) || !works_without_entries(levels_);
+  *matrix_.put() = assembled ? stiffness_->create_assembled() : stiffness_->create_matrix_free();
+  set_null_spaces(communicator_, *mesh_, matrix_.get(), stiffness_->any_fixed());
+
   MESOGLASS_PETSC(KSPCreate(communicator_.get(), solver_.put()));
   KSP ksp = solver_.get();
-  MESOGLASS_PETSC(KSPSetOptionsPrefix(ksp, "el_"));
-  MESOGLASS_PETSC(KSPSetDM(ksp, mesh_.get()));
-  MESOGLASS_PETSC(KSPSetDMActive(ksp, PETSC_FALSE));
+  MESOGLASS_PETSC(KSPSetOptionsPrefix(ksp, options_prefix));
   MESOGLASS_PETSC(KSPSetOperators(ksp, matrix_.get(), matrix_.get()));
   MESOGLASS_PETSC(KSPSetType(ksp, KSPCG));
   MESOGLASS_PETSC(KSPSetNormType(ksp, KSP_NORM_NATURAL));
@@ -251,94 +113,60 @@ void FiniteElementSolver::create_solver() {
   PC pc = nullptr;
   MESOGLASS_PETSC(KSPGetPC(ksp, &pc));
   if (levels_ > 1) {
-    MESOGLASS_PETSC(PCSetType(pc, PCMG));
-    MESOGLASS_PETSC(PCMGSetLevels(pc, levels_, nullptr));
-    MESOGLASS_PETSC(PCMGSetGalerkin(pc, PC_MG_GALERKIN_BOTH));
-    for (PetscInt level = 1; level < levels_; ++level) {
-      KSP smoother = nullptr;
-      PC smoother_pc = nullptr;
-      MESOGLASS_PETSC(PCMGGetSmoother(pc, level, &smoother));
-      MESOGLASS_PETSC(KSPSetType(smoother, KSPCHEBYSHEV));
-      MESOGLASS_PETSC(KSPGetPC(smoother, &smoother_pc));
-      MESOGLASS_PETSC(PCSetType(smoother_pc, PCJACOBI));
-    }
-    // The coarsest operator of a periodic body is singular (shifts): singular value decomposition leaves them out.
-    KSP coarse = nullptr;
-    PC coarse_pc = nullptr;
-    PC inner_pc = nullptr;
-    MESOGLASS_PETSC(PCMGGetCoarseSolve(pc, &coarse));
-    MESOGLASS_PETSC(KSPSetType(coarse, KSPPREONLY));
-    MESOGLASS_PETSC(KSPGetPC(coarse, &coarse_pc));
-    MESOGLASS_PETSC(PCSetType(coarse_pc, PCREDUNDANT));
-    KSP inner = nullptr;
-    MESOGLASS_PETSC(PCRedundantGetKSP(coarse_pc, &inner));
-    MESOGLASS_PETSC(KSPSetType(inner, KSPPREONLY));
-    MESOGLASS_PETSC(KSPGetPC(inner, &inner_pc));
-    MESOGLASS_PETSC(PCSetType(inner_pc, PCSVD));
+    std::vector<double> lambda(lambda_);
+    std::vector<double> shear(shear_);
+    for (double& value : lambda) value *= scale_;
+    for (double& value : shear) value *= scale_;
+    multigrid_ = std::make_unique<VoxelMultigrid>(communicator_, *mesh_, grid_, body_, *stiffness_, lambda, shear, levels_);
+    multigrid_->set_up(pc);
   } else {
     MESOGLASS_PETSC(PCSetType(pc, PCGAMG));
   }
   MESOGLASS_PETSC(KSPSetFromOptions(ksp));
-  MESOGLASS_PETSC(DMCreateGlobalVector(mesh_.get(), right_.put()));
-  MESOGLASS_PETSC(DMCreateGlobalVector(mesh_.get(), solution_.put()));
+  MESOGLASS_PETSC(DMCreateGlobalVector(mesh_->dm(), right_.put()));
+  MESOGLASS_PETSC(DMCreateGlobalVector(mesh_->dm(), solution_.put()));
 }
 
 void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const Tensor& mean_strain,
                                     const SolverSettings& settings, Vec solution, SolveReport& report) {
   double* values = nullptr;
-  MESOGLASS_PETSC(VecGetArray(slab_tensors_.get(), &values));
+  MESOGLASS_PETSC(VecGetArray(element_exchange_.slabs.get(), &values));
   for (std::size_t voxel = 0; voxel < eigenstrain.size(); ++voxel) {
-    for (std::size_t c = 0; c < tensor_components; ++c) {
-      values[voxel * tensor_components + c] = eigenstrain[voxel][c] - mean_strain[c];
-    }
+    Tensor strain;
+    for (std::size_t c = 0; c < tensor_components; ++c) strain[c] = eigenstrain[voxel][c] - mean_strain[c];
+    const Tensor stress = stress_of({lambda_[voxel], shear_[voxel], dimensions_of(body_)}, strain);
+    std::copy(stress.begin(), stress.end(), values + voxel * tensor_components);
   }
-  MESOGLASS_PETSC(VecRestoreArray(slab_tensors_.get(), &values));
-  MESOGLASS_PETSC(
-      VecScatterBegin(to_elements_.get(), slab_tensors_.get(), element_tensors_.get(), INSERT_VALUES, SCATTER_FORWARD));
-  MESOGLASS_PETSC(
-      VecScatterEnd(to_elements_.get(), slab_tensors_.get(), element_tensors_.get(), INSERT_VALUES, SCATTER_FORWARD));
+  MESOGLASS_PETSC(VecRestoreArray(element_exchange_.slabs.get(), &values));
+  element_exchange_.to_elements();
 
   Vec local = nullptr;
   double* force = nullptr;
-  const double* moduli = nullptr;
-  const double* strains = nullptr;
-  MESOGLASS_PETSC(DMGetLocalVector(mesh_.get(), &local));
+  const double* stresses = nullptr;
+  MESOGLASS_PETSC(DMGetLocalVector(mesh_->dm(), &local));
   MESOGLASS_PETSC(VecSet(local, 0.0));
   MESOGLASS_PETSC(VecGetArray(local, &force));
-  MESOGLASS_PETSC(VecGetArrayRead(element_moduli_.get(), &moduli));
-  MESOGLASS_PETSC(VecGetArrayRead(element_tensors_.get(), &strains));
+  MESOGLASS_PETSC(VecGetArrayRead(element_exchange_.elements.get(), &stresses));
   const int freedoms = matrices_.freedoms();
-  for_each_own_element([&](PetscInt offset, std::span<const PetscInt> nodes) {
-    Tensor strain;
-    std::copy_n(strains + offset, tensor_components, strain.begin());
-    const auto added =
-        matrices_.force_of_stress(stress_of({moduli[offset], moduli[offset + 1], dimensions_of(body_)}, strain));
+  mesh_->for_each_own_element([&](PetscInt own, std::span<const PetscInt> nodes) {
+    Tensor stress;
+    std::copy_n(stresses + own * tensor_components, tensor_components, stress.begin());
+    const auto added = matrices_.force_of_stress(stress);
     for (std::size_t node = 0; node < nodes.size(); ++node) {
       for (int axis = 0; axis < freedoms; ++axis) {
         force[nodes[node] * freedoms + axis] += scale_ * added[static_cast<int>(node) * freedoms + axis];
       }
     }
   });
-  MESOGLASS_PETSC(VecRestoreArrayRead(element_tensors_.get(), &strains));
-  MESOGLASS_PETSC(VecRestoreArrayRead(element_moduli_.get(), &moduli));
+  MESOGLASS_PETSC(VecRestoreArrayRead(element_exchange_.elements.get(), &stresses));
   MESOGLASS_PETSC(VecRestoreArray(local, &force));
   MESOGLASS_PETSC(VecSet(right_.get(), 0.0));
-  MESOGLASS_PETSC(DMLocalToGlobal(mesh_.get(), local, ADD_VALUES, right_.get()));
-  MESOGLASS_PETSC(DMRestoreLocalVector(mesh_.get(), &local));
-  if (is_gripped()) {
-    double* right = nullptr;
-    MESOGLASS_PETSC(VecGetArray(right_.get(), &right));
-    const auto& c = corners_;
-    PetscInt node = 0;
-    for (PetscInt z = c.first[2]; z < c.first[2] + c.count[2]; ++z) {
-      for (PetscInt y = c.first[1]; y < c.first[1] + c.count[1]; ++y) {
-        for (PetscInt x = c.first[0]; x < c.first[0] + c.count[0]; ++x, ++node) {
-          if (node_is_held({x, y, z})) std::fill_n(right + node * freedoms, freedoms, 0.0);
-        }
-      }
-    }
-    MESOGLASS_PETSC(VecRestoreArray(right_.get(), &right));
-  }
+  MESOGLASS_PETSC(DMLocalToGlobal(mesh_->dm(), local, ADD_VALUES, right_.get()));
+  MESOGLASS_PETSC(DMRestoreLocalVector(mesh_->dm(), &local));
+  double* right = nullptr;
+  MESOGLASS_PETSC(VecGetArray(right_.get(), &right));
+  for (const PetscInt unknown : stiffness_->fixed()) right[unknown] = 0.0;
+  MESOGLASS_PETSC(VecRestoreArray(right_.get(), &right));
   PetscReal norm = 0.0;
   MESOGLASS_PETSC(VecNorm(right_.get(), NORM_INFINITY, &norm));
   // Entries of the right-hand side are strains times nm here: below this it is round-off of a balanced load.
@@ -388,42 +216,34 @@ void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const T
 void FiniteElementSolver::evaluate(Vec solution, std::span<const Tensor> eigenstrain, const Tensor& mean_strain,
                                    ElasticFields& fields) {
   Vec local = nullptr;
-  MESOGLASS_PETSC(DMGetLocalVector(mesh_.get(), &local));
-  MESOGLASS_PETSC(DMGlobalToLocal(mesh_.get(), solution, INSERT_VALUES, local));
+  MESOGLASS_PETSC(DMGetLocalVector(mesh_->dm(), &local));
+  MESOGLASS_PETSC(DMGlobalToLocal(mesh_->dm(), solution, INSERT_VALUES, local));
   const double* displacement = nullptr;
   double* strains = nullptr;
   MESOGLASS_PETSC(VecGetArrayRead(local, &displacement));
-  MESOGLASS_PETSC(VecGetArray(element_tensors_.get(), &strains));
+  MESOGLASS_PETSC(VecGetArray(element_exchange_.elements.get(), &strains));
   const int freedoms = matrices_.freedoms();
   ElementMatrices::Vector unknowns(matrices_.unknowns());
-  for_each_own_element([&](PetscInt offset, std::span<const PetscInt> nodes) {
+  mesh_->for_each_own_element([&](PetscInt own, std::span<const PetscInt> nodes) {
     for (std::size_t node = 0; node < nodes.size(); ++node) {
       for (int axis = 0; axis < freedoms; ++axis) {
         unknowns[static_cast<int>(node) * freedoms + axis] = displacement[nodes[node] * freedoms + axis];
       }
     }
     const Eigen::Matrix<double, tensor_components, 1> strain = matrices_.mean_strain() * unknowns;
-    for (int c = 0; c < tensor_components; ++c) strains[offset + c] = strain[c];
+    for (int c = 0; c < tensor_components; ++c) strains[own * tensor_components + c] = strain[c];
   });
-  MESOGLASS_PETSC(VecRestoreArray(element_tensors_.get(), &strains));
+  MESOGLASS_PETSC(VecRestoreArray(element_exchange_.elements.get(), &strains));
   MESOGLASS_PETSC(VecRestoreArrayRead(local, &displacement));
-  MESOGLASS_PETSC(DMRestoreLocalVector(mesh_.get(), &local));
-  MESOGLASS_PETSC(
-      VecScatterBegin(to_elements_.get(), element_tensors_.get(), slab_tensors_.get(), INSERT_VALUES, SCATTER_REVERSE));
-  MESOGLASS_PETSC(
-      VecScatterEnd(to_elements_.get(), element_tensors_.get(), slab_tensors_.get(), INSERT_VALUES, SCATTER_REVERSE));
-  MESOGLASS_PETSC(
-      VecScatterBegin(to_nodes_.get(), solution, slab_displacements_.get(), INSERT_VALUES, SCATTER_REVERSE));
-  MESOGLASS_PETSC(VecScatterEnd(to_nodes_.get(), solution, slab_displacements_.get(), INSERT_VALUES, SCATTER_REVERSE));
+  MESOGLASS_PETSC(DMRestoreLocalVector(mesh_->dm(), &local));
+  element_exchange_.to_slabs();
 
   const std::size_t voxels = lambda_.size();
   fields.strain.resize(voxels);
   fields.stress.resize(voxels);
   fields.displacement.assign(voxels, {});
   const double* values = nullptr;
-  const double* nodal = nullptr;
-  MESOGLASS_PETSC(VecGetArrayRead(slab_tensors_.get(), &values));
-  MESOGLASS_PETSC(VecGetArrayRead(slab_displacements_.get(), &nodal));
+  MESOGLASS_PETSC(VecGetArrayRead(element_exchange_.slabs.get(), &values));
   for (std::size_t voxel = 0; voxel < voxels; ++voxel) {
     Tensor elastic;
     for (std::size_t c = 0; c < tensor_components; ++c) {
@@ -431,13 +251,23 @@ void FiniteElementSolver::evaluate(Vec solution, std::span<const Tensor> eigenst
       elastic[c] = fields.strain[voxel][c] - eigenstrain[voxel][c];
     }
     fields.stress[voxel] = stress_of({lambda_[voxel], shear_[voxel], dimensions_of(body_)}, elastic);
-    for (int axis = 0; axis < freedoms; ++axis) {
-      fields.displacement[voxel][static_cast<std::size_t>(axis)] =
-          nodal[voxel * static_cast<std::size_t>(freedoms) + static_cast<std::size_t>(axis)];
-    }
   }
-  MESOGLASS_PETSC(VecRestoreArrayRead(slab_displacements_.get(), &nodal));
-  MESOGLASS_PETSC(VecRestoreArrayRead(slab_tensors_.get(), &values));
+  MESOGLASS_PETSC(VecRestoreArrayRead(element_exchange_.slabs.get(), &values));
+  // Displacements of the voxels' low corners go the same way.
+  const double* own = nullptr;
+  MESOGLASS_PETSC(VecGetArrayRead(solution, &own));
+  MESOGLASS_PETSC(VecGetArray(element_exchange_.elements.get(), &strains));
+  for (PetscInt node = 0; node < mesh_->own_nodes(); ++node) {
+    std::copy_n(own + node * freedoms, freedoms, strains + node * tensor_components);
+  }
+  MESOGLASS_PETSC(VecRestoreArray(element_exchange_.elements.get(), &strains));
+  MESOGLASS_PETSC(VecRestoreArrayRead(solution, &own));
+  element_exchange_.to_slabs();
+  MESOGLASS_PETSC(VecGetArrayRead(element_exchange_.slabs.get(), &values));
+  for (std::size_t voxel = 0; voxel < voxels; ++voxel) {
+    std::copy_n(values + voxel * tensor_components, freedoms, fields.displacement[voxel].begin());
+  }
+  MESOGLASS_PETSC(VecRestoreArrayRead(element_exchange_.slabs.get(), &values));
   fields.means.strain = average(fields.strain);
   fields.means.stress = average(fields.stress);
   fields.means.eigenstrain = average(eigenstrain);
@@ -460,13 +290,13 @@ SolveReport FiniteElementSolver::solve(std::span<const Tensor> eigenstrain, cons
   Tensor mean{};
   for (std::size_t c = 0; c < tensor_components; ++c) {
     if (dimensions_of(body_) == 2 && (c == zz || c == yz || c == xz)) continue;
-    const bool along_grips = is_gripped() && c == static_cast<std::size_t>(grip_axis());
-    if (is_gripped() && !along_grips) {
+    const bool along_grips = mesh_->is_gripped() && c == static_cast<std::size_t>(mesh_->grip_axis());
+    if (mesh_->is_gripped() && !along_grips) {
       if (conditions.is_stress[c] || conditions.value[c] != 0.0) {
         throw input_error(
             "the mean {} {} of a gripped specimen cannot be prescribed: only {} (along the grips' axis) can",
             conditions.is_stress[c] ? "stress" : "strain", component_names[c],
-            component_names[static_cast<std::size_t>(grip_axis())]);
+            component_names[static_cast<std::size_t>(mesh_->grip_axis())]);
       }
       continue;
     }
@@ -492,7 +322,7 @@ SolveReport FiniteElementSolver::solve(std::span<const Tensor> eigenstrain, cons
     unit[component] = 1.0;
     auto& response = unit_responses_[component];
     if (response.get() == nullptr) {
-      MESOGLASS_PETSC(DMCreateGlobalVector(mesh_.get(), response.put()));
+      MESOGLASS_PETSC(DMCreateGlobalVector(mesh_->dm(), response.put()));
       MESOGLASS_PETSC(VecSet(response.get(), 0.0));
       solve_for(none, unit, settings, response.get(), report);
     }

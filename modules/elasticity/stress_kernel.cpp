@@ -164,6 +164,32 @@ double StressKernel::self_response(std::span<const double> strain) const noexcep
   return sum;
 }
 
+void StressKernel::superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
+                                double* stress) const noexcept {
+  if (dx < 0) dx += grid_.nx;
+  if (dy < 0) dy += grid_.ny;
+  if (dz < 0) dz += grid_.nz;
+  const bool mirror_y = 2 * dy > grid_.ny;
+  const bool mirror_z = 2 * dz > grid_.nz;
+  if (mirror_y) dy = grid_.ny - dy;
+  if (mirror_z) dz = grid_.nz - dz;
+  const auto rows = static_cast<std::size_t>(count());
+  std::array<double, tensor_components> sign;
+  for (std::size_t a = 0; a < rows; ++a) {
+    const int row = static_cast<int>(a);
+    sign[a] = (mirror_y ? basis_.mirror_sign(row, 1) : 1) * (mirror_z ? basis_.mirror_sign(row, 2) : 1);
+  }
+  const double* table = table_.data() + row_offset(dy, dz) + static_cast<std::size_t>(dx);
+  const auto stride = static_cast<std::size_t>(grid_.nx);
+  for (std::size_t a = 0; a < rows; ++a) {
+    for (std::size_t b = a; b < rows; ++b, table += stride) {
+      const double value = sign[a] * sign[b] * *table;
+      stress[a] += value * strain[b];
+      if (b != a) stress[b] += value * strain[a];
+    }
+  }
+}
+
 void StressKernel::superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin,
                                  std::int64_t x_count, std::int64_t y, std::int64_t z, double* stress,
                                  std::size_t stride) const noexcept {

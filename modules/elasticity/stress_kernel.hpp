@@ -41,6 +41,11 @@ class StressKernel {
   // e : K(0) : e for the rows `strain` (GPa): the stress that a transformation does work against in its own voxel.
   [[nodiscard]] double self_response(std::span<const double> strain) const noexcept;
 
+  // Adds to stress[0 .. count()) the stress of the strain rows `strain` at an offset of less than one cell from them:
+  // |dx| < nx, |dy| < ny, |dz| < nz. Not collective.
+  void superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
+                    double* stress) const noexcept;
+
   // Adds the stress of the strain rows `strain` (count() values) put into voxel `source` (index in the grid) to the
   // voxels x_begin <= x < x_begin + x_count of row (y, z): row a of the i-th goes to stress[a * stride + i]. The inner
   // loop over x is vectorised and reads the table once, in order. Not collective.
