@@ -91,12 +91,9 @@ class ResultsState:
         except OSError as cause:
             raise LauncherError(f"{path}: cannot be written ({cause.strerror}): free space, then run again") from None
 
-    def record_refusal(self, name, message):
-        """Marks a stage as failed before, or after, its program could do anything; what else is known of it stays, so that
-        it can be resumed. Throws LauncherError."""
-        entry = self.entry(name)
-        self.record(name, **{key: value for key, value in entry.items() if key not in ("version", "stage", "state", "message")},
-                    state="failed", message=message)
+    def amend(self, name, **changes):
+        """Changes some of what is known of a stage; the rest stays, so that it can still be gone on from."""
+        self.record(name, **{**self.entry(name), **changes})
 
     def forget(self, name):
         """A stage that is to run anew: what it left stays its own, but is not gone on from."""

@@ -12,6 +12,7 @@ from .stage_run import StageRun, display, duration
 POLL_SECONDS = 0.1
 # Slurm ends a job that goes back into the queue by itself; this long it is waited for.
 REQUEUE_SECONDS = 60
+MOST_BARREN_STARTS = 2
 
 
 class StageJob:
@@ -35,17 +36,18 @@ class StageJob:
             self.say("complete already")
             return EXIT_SUCCESS
         before = self.state.progress_mark(stage)
+        barren = self.state.entry(self.stage_run.name).get("barren_starts", 0)
         try:
             self.stage_run.start()
         except LauncherError as error:
             # A job's own log is easily overlooked: 'status' tells it too.
-            self.state.record_refusal(self.stage_run.name, str(error))
+            self.state.amend(self.stage_run.name, state="failed", message=str(error))
             raise
         self.say(f"{'continuing' if self.stage_run.resumed else 'running'}: {display(self.stage_run.words)}")
         ended = self._watch()
         self.say(f"{ended.result} after {duration(self.stage_run.seconds())}" + (f": {ended.message}" if ended.message else ""))
         if ended.result == "stopped":
-            return self._stopped(before, restarts)
+            return self._stopped(before, barren, restarts)
         return EXIT_FAILURE if ended.result == "failed" else EXIT_SUCCESS
 
     def _watch(self):
@@ -64,11 +66,14 @@ class StageJob:
                 self.stage_run.send(signal.SIGKILL, whole_group=True)
             time.sleep(POLL_SECONDS)
 
-    def _stopped(self, before, restarts):
+    def _stopped(self, before, barren, restarts):
         if signal.SIGTERM in self.signals or signal.SIGINT in self.signals:
             return EXIT_STOPPED_AT_CHECKPOINT  # Cancelled by a person: it stays where it is.
-        if self.state.progress_mark(self.plan.stage) == before:
-            return self._give_up("stopped without having got any further: give it more time ('time' in the site settings or "
+        # Slurm may warn a minute early, even at the very start: one start in vain says nothing yet.
+        barren = barren + 1 if self.state.progress_mark(self.plan.stage) == before else 0
+        self.state.amend(self.stage_run.name, barren_starts=barren)
+        if barren >= MOST_BARREN_STARTS:
+            return self._give_up(f"stopped {barren} times in a row without having got any further: give it more time ('time' in the site settings or "
                                  "of the stage); programs without checkpoints must end in one go")
         if restarts >= self.plan.restarts:
             return self._give_up(f"stopped after {restarts} restarts: raise 'restarts' in the site settings, or run again")
@@ -78,6 +83,6 @@ class StageJob:
         return EXIT_STOPPED_AT_CHECKPOINT
 
     def _give_up(self, message):
-        self.state.record_refusal(self.stage_run.name, message)
+        self.state.amend(self.stage_run.name, state="failed", message=message, barren_starts=0)
         self.say(f"failed: {message}")
         return EXIT_FAILURE

@@ -13,6 +13,9 @@ from .errors import EXIT_STOPPED_AT_CHECKPOINT, LauncherError, WorkflowError
 from .programs import environment, last_message
 from .workflow_file import slice_of, slices_collector
 
+# A program that is asked for a checkpoint before it has come to listen ends by the signal itself; mpirun and srun tell it
+# as an exit code.
+KILLED_BY_THE_REQUEST = (-signal.SIGUSR2, 128 + signal.SIGUSR2)
 # How much of a log's end is searched for the program's own words.
 LOG_END_BYTES = 65536
 
@@ -60,6 +63,7 @@ class StageRun:
         self.process = None
         self._fingerprint = None
         self._start = None
+        self._asked_to_stop = False
 
     def start(self):
         """Starts the program. Throws WorkflowError where the stage is being run already, an input is not there, or an
@@ -121,6 +125,7 @@ class StageRun:
     def send(self, number, whole_group=False):
         """A signal to the program. mpirun and srun pass SIGUSR2 on to their ranks themselves; a second one through the
         group would do harm."""
+        self._asked_to_stop = self._asked_to_stop or number == signal.SIGUSR2
         with contextlib.suppress(ProcessLookupError):
             if whole_group:
                 os.killpg(self.process.pid, number)
@@ -131,6 +136,8 @@ class StageRun:
         entry = {"fingerprint": self._fingerprint, "seconds": round(self.seconds(), 2), "exit_code": code}
         if code == EXIT_STOPPED_AT_CHECKPOINT:
             return self._record("stopped", entry, "stopped at a checkpoint")
+        if self._asked_to_stop and code in KILLED_BY_THE_REQUEST:
+            return self._record("stopped", entry, "stopped before it could begin")
         if code != 0:
             words = f"ended by signal {signal.Signals(-code).name}" if code < 0 else self._last_message()
             return self._record("failed", entry, words or f"exit code {code}")
