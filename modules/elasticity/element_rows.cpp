@@ -25,6 +25,7 @@ struct RowArguments {
   std::int64_t stride;
   std::array<double, 3> gradient;
   double volume;
+  std::array<std::array<double, 3>, 3> uniform;
 };
 
 // Modes are sets of axes: bit 0 x, bit 1 y, bit 2 z; the mode's function is the product of those coordinates in
@@ -70,6 +71,7 @@ template <int axes, int freedoms>
           } else {
             g[p][i] = Lanes{};
           }
+          if (k == 0 && p < freedoms && i < freedoms) g[p][i] += row.uniform[p][i];
         }
         trace += g[p][p];
       }
@@ -155,7 +157,8 @@ ElementRows::ElementRows(const VoxelGrid& grid, Body body)
 }
 
 void ElementRows::add_forces(const std::array<const double*, 4>& displacement, const std::array<double*, 4>& force,
-                             const double* lambda, const double* shear, std::int64_t count, std::int64_t end_offset) {
+                             const double* lambda, const double* shear, std::int64_t count, std::int64_t end_offset,
+                             const Tensor& uniform) {
   const std::int64_t padded = (count + lanes - 1) / lanes * lanes;
   const std::int64_t stride = padded + lanes;
   const auto size = static_cast<std::size_t>((axes_ == 3 ? 4 : 2) * freedoms_ * stride);
@@ -168,8 +171,18 @@ void ElementRows::add_forces(const std::array<const double*, 4>& displacement, c
   std::copy_n(shear, count, moduli_.begin() + padded);
   double* const low = element_.data();
   double* const high = low + size;
-  const RowArguments row{nodal_.data(), low,    high,      moduli_.data(), moduli_.data() + padded,
-                         padded,        stride, gradient_, volume_};
+  const RowArguments row{nodal_.data(),
+                         low,
+                         high,
+                         moduli_.data(),
+                         moduli_.data() + padded,
+                         padded,
+                         stride,
+                         gradient_,
+                         volume_,
+                         {{{uniform[xx], uniform[xy], uniform[xz]},
+                           {uniform[xy], uniform[yy], uniform[yz]},
+                           {uniform[xz], uniform[yz], uniform[zz]}}}};
   const auto run = [&]<int rows, int freedoms>(void (*forces)(const RowArguments&)) {
     for (std::int64_t x = 0; x < count; ++x) {
       to_modes<rows, freedoms>(displacement, x * freedoms, stride, nodal_.data() + x);

@@ -8,6 +8,7 @@
 
 #include "core/voxel_grid.hpp"
 #include "elasticity/isotropic_moduli.hpp"
+#include "elasticity/tensor_basis.hpp"
 
 namespace mesoglass::elasticity {
 
@@ -24,11 +25,12 @@ class ElementRows {
   ElementRows(const VoxelGrid& grid, Body body);
 
   // Adds to the rows `force` the forces that the row's `count` elements with the moduli lambda[i], shear[i] need to take
-  // the displacements of the rows `displacement`. Node `count` (the far end of the last element) is found
+  // the displacements of the rows `displacement` and the uniform strain `uniform`. Node `count` (the far end of the last element) is found
   // `end_offset` values behind each row's beginning: count * freedoms, or 0 where x is periodic. Rows of `force` must
   // not overlap. Not collective; not for two threads at once.
   void add_forces(const std::array<const double*, 4>& displacement, const std::array<double*, 4>& force,
-                  const double* lambda, const double* shear, std::int64_t count, std::int64_t end_offset);
+                  const double* lambda, const double* shear, std::int64_t count, std::int64_t end_offset,
+                  const Tensor& uniform = {});
 
  private:
   int axes_;

@@ -17,6 +17,7 @@ SlabElements::SlabElements(const Communicator& communicator, const VoxelGrid& gr
       grid_(grid),
       body_(body),
       matrices_(grid, body),
+      element_rows_(grid, body),
       lambda_(lambda_gpa.begin(), lambda_gpa.end()),
       shear_(shear_gpa.begin(), shear_gpa.end()),
       slabs_(grid.slabs_of(communicator.rank(), communicator.size())) {
@@ -89,6 +90,15 @@ void SlabElements::for_each_element(std::span<const double> displacement, Elemen
   }
 }
 
+// Adds the forces of one slab of elements to its low nodes and, if they are this rank's, to its high ones.
+void SlabElements::finish_slab(std::int64_t slab, std::span<double> force) const {
+  const std::size_t plane = below_.size();
+  double* low = force.data() + static_cast<std::size_t>(slab) * plane;
+  for (std::size_t i = 0; i < plane; ++i) low[i] += below_[i];
+  if (slab + 1 == slabs_.size()) return;
+  for (std::size_t i = 0; i < plane; ++i) low[plane + i] += above_[i];
+}
+
 // Fills `force` with what every element adds to its nodes: element(own voxel, unknowns) returns its forces. The sum at
 // a node is (elements of its own slab) + (elements of the slab below), each in voxel order: the same bits on any ranks.
 template <typename Element>
@@ -96,18 +106,10 @@ void SlabElements::gather_forces(std::span<const double> displacement, std::span
   std::fill(force.begin(), force.end(), 0.0);
   const int freedoms = matrices_.freedoms();
   const int half = matrices_.nodes() / 2;
-  const auto plane = below_.size();
   std::int64_t current = -1;
-  const auto finish = [&] {
-    if (current < 0) return;
-    double* low = force.data() + static_cast<std::size_t>(current) * plane;
-    for (std::size_t i = 0; i < plane; ++i) low[i] += below_[i];
-    if (current + 1 == slabs_.size()) return;
-    for (std::size_t i = 0; i < plane; ++i) low[plane + i] += above_[i];
-  };
   for_each_element(displacement, [&](std::int64_t slab, std::size_t voxel, const auto& at, const auto& unknowns) {
     if (slab != current) {
-      finish();
+      if (current >= 0) finish_slab(current, force);
       std::fill(below_.begin(), below_.end(), 0.0);
       std::fill(above_.begin(), above_.end(), 0.0);
       current = slab;
@@ -121,37 +123,41 @@ void SlabElements::gather_forces(std::span<const double> displacement, std::span
       }
     }
   });
-  finish();
+  if (current >= 0) finish_slab(current, force);
   return_upper_forces(force);
 }
 
 void SlabElements::apply(std::span<const double> displacement, const Tensor& uniform, std::span<double> force) {
   fetch_upper_slab(displacement);
-  // Forces of a uniform strain are linear in lambda and mu.
-  const int dimensions = dimensions_of(body_);
-  const ElementMatrices::Vector uniform_lambda = matrices_.force_of_stress(stress_of({1.0, 0.0, dimensions}, uniform));
-  const ElementMatrices::Vector uniform_mu = matrices_.force_of_stress(stress_of({0.0, 1.0, dimensions}, uniform));
-  const auto run = [&](auto size) {
-    constexpr int n = decltype(size)::value;
-    using Fixed = Eigen::Matrix<double, n, 1>;
-    const Eigen::Matrix<double, n, n> by_lambda = matrices_.stiffness_lambda();
-    const Eigen::Matrix<double, n, n> by_mu = matrices_.stiffness_mu();
-    const Fixed extra_lambda = uniform_lambda;
-    const Fixed extra_mu = uniform_mu;
-    gather_forces(displacement, force, [&](std::size_t voxel, const auto& unknowns) {
-      const Eigen::Map<const Fixed> u(unknowns.data());
-      const Fixed f = lambda_[voxel] * (by_lambda * u + extra_lambda) + shear_[voxel] * (by_mu * u + extra_mu);
-      return f;
-    });
-  };
-  switch (matrices_.unknowns()) {
-    case 24:
-      return run(std::integral_constant<int, 24>{});
-    case 12:
-      return run(std::integral_constant<int, 12>{});
-    default:
-      return run(std::integral_constant<int, 8>{});
+  std::fill(force.begin(), force.end(), 0.0);
+  const int freedoms = matrices_.freedoms();
+  const bool solid = grid_.dimensions() == 3;
+  const auto plane = static_cast<std::int64_t>(below_.size());
+  const std::int64_t row = grid_.nx * freedoms;
+  const std::int64_t rows = plane / row;
+  for (std::int64_t slab = 0; slab < slabs_.size(); ++slab) {
+    const double* low = displacement.data() + slab * plane;
+    const double* high = slab + 1 < slabs_.size() ? low + plane : upper_displacement_.data();
+    std::fill(below_.begin(), below_.end(), 0.0);
+    std::fill(above_.begin(), above_.end(), 0.0);
+    for (std::int64_t y = 0; y < rows; ++y) {
+      // Slabs are layers of voxels, or in a flat grid single rows.
+      const std::int64_t here = y * row;
+      const std::int64_t next = (y + 1 == rows ? 0 : y + 1) * row;
+      const std::size_t voxel = static_cast<std::size_t>((slab * rows + y) * grid_.nx);
+      if (solid) {
+        element_rows_.add_forces({low + here, low + next, high + here, high + next},
+                                 {&below_[static_cast<std::size_t>(here)], &below_[static_cast<std::size_t>(next)],
+                                  &above_[static_cast<std::size_t>(here)], &above_[static_cast<std::size_t>(next)]},
+                                 &lambda_[voxel], &shear_[voxel], grid_.nx, 0, uniform);
+      } else {
+        element_rows_.add_forces({low, high}, {below_.data(), above_.data()}, &lambda_[voxel], &shear_[voxel],
+                                 grid_.nx, 0, uniform);
+      }
+    }
+    finish_slab(slab, force);
   }
+  return_upper_forces(force);
 }
 
 void SlabElements::assemble(std::span<const Tensor> stress, std::span<double> force) {

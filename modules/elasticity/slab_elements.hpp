@@ -9,6 +9,7 @@
 #include "core/distribution.hpp"
 #include "core/voxel_grid.hpp"
 #include "elasticity/element_matrices.hpp"
+#include "elasticity/element_rows.hpp"
 #include "elasticity/mean_conditions.hpp"
 
 namespace mesoglass::elasticity {
@@ -48,12 +49,14 @@ class SlabElements {
   template <typename Element>
   void gather_forces(std::span<const double> displacement, std::span<double> force, Element&& element);
   void fetch_upper_slab(std::span<const double> displacement);
+  void finish_slab(std::int64_t slab, std::span<double> force) const;
   void return_upper_forces(std::span<double> force);
 
   const Communicator& communicator_;
   VoxelGrid grid_;
   Body body_;
   ElementMatrices matrices_;
+  ElementRows element_rows_;
   std::vector<double> lambda_;
   std::vector<double> shear_;
   Range slabs_;
