@@ -260,6 +260,7 @@ void run_analyze(Run& run) {
     areas.push_back(
         analyse_area(communicator, *readers[area], geometries[area], k_range, settings, run.log(), run.timers()));
     AreaResult& result = areas.back();
+    tell_reading(run, result);
     const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
     const auto diameters =
         collectively(communicator, [&] { return calibrated_diameters(profile, result.size, probe); });

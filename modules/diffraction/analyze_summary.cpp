@@ -92,6 +92,15 @@ void check_scans(const std::vector<const scan::ScanDescription*>& scans) {
   }
 }
 
+void tell_reading(Run& run, const AreaResult& area) {
+  const auto& reading = area.reading;
+  if (!(reading.seconds > 0.0) || area.counts.total == 0) return;
+  run.log().information("{}: {} patterns in {}, {:.4f} ms a pattern, {}/s; {:.1f} % of the time waiting for the disk",
+                        area.name, area.counts.total, duration_text(reading.seconds),
+                        1e3 * reading.seconds / static_cast<double>(area.counts.total),
+                        bytes_text(reading.bytes / reading.seconds), 100.0 * reading.waited_s / reading.seconds);
+}
+
 void summarise(Run& run, const SampleResult& sample) {
   Summary& summary = run.summary();
   const AreaResult& first = sample.areas.front();

@@ -18,6 +18,9 @@ void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& g
 void check_scans(const std::vector<const scan::ScanDescription*>& scans);
 
 // The headline numbers. Not collective.
+// How fast the patterns went through, and how long the disk was waited for.
+void tell_reading(Run& run, const AreaResult& area);
+
 void summarise(Run& run, const SampleResult& sample);
 
 }  // namespace mesoglass::diffraction

@@ -1,6 +1,7 @@
 #include "diffraction/area_analysis.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -10,7 +11,9 @@
 #include "core/progress.hpp"
 #include "diffraction/map_descriptors.hpp"
 #include "diffraction/map_stack.hpp"
+#include "diffraction/pattern_pass.hpp"
 #include "scan/row_blocks.hpp"
+#include "scan/row_stream.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -18,7 +21,7 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t least_map_side = 16;
-constexpr double buffer_limit_bytes = 64.0 * 1024.0 * 1024.0;
+constexpr double buffer_limit_bytes = 8.0 * 1024.0 * 1024.0;  // two of these: what stays in a cache
 constexpr std::int64_t tables_kept = 48;
 constexpr int largest_lag_limit = 64;
 
@@ -206,7 +209,7 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
                        const AnalysisSettings& settings) {
   MemoryPlan plan;
   const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
-  plan.buffer_bytes = std::max(buffer_limit_bytes, row_bytes);
+  plan.buffer_bytes = 2.0 * std::max(buffer_limit_bytes, row_bytes);  // one is read while one is worked on
   const double orders = grid.angles / 2 + 1;
   const double sums = 8.0 * grid.bins * orders * 30.0 + 16.0 * static_cast<double>(scan.pixels()) +
                       32.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
@@ -281,7 +284,11 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     for (std::size_t rank = 0; rank < ends.size(); ++rank) row_ranges[rank].end = ends[rank];
   }
 
-  PatternStatistics statistics(result.grid, geometry.gain, settings.order_limit, scan.scan_ny, scan.scan_nx);
+  PatternStatistics statistics(result.grid, geometry.gain, settings.order_limit, scan.scan_ny, scan.scan_nx,
+                               best_kernels());
+  // A pattern far brighter than the survey's brightest pixel would only make these sums depend on the ranks' order.
+  constexpr double brighter = 4.0;
+  OrderFreeSums pixel_sums(pixels, brighter * geometry.brightest_mean * static_cast<double>(positions));
   InterpolationTables tables(result.grid, geometry.shape, geometry.ellipse, geometry.good,
                              static_cast<std::size_t>(tables_kept));
   const PatternJudge judge(geometry, settings, transmittance_min);
@@ -290,7 +297,6 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   result.centre_x_px.assign(positions, nan);
   result.centre_y_px.assign(positions, nan);
   result.mean_pattern.assign(pixels, 0.0);
-  std::vector<float> polar(result.grid.samples());
 
   for (auto* values : {&result.size, &result.size_error, &result.size_diameter, &result.area_fraction,
                        &result.area_fraction_error, &result.map_variance, &result.map_noise_variance}) {
@@ -317,20 +323,18 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       const std::string task =
           memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
       Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
-      std::vector<float> buffer;
+      scan::RowStream stream(reader, blocks);
+      PatternPass pass(result.grid, geometry.shape, first_pass ? &statistics : nullptr,
+                       first_pass ? &pixel_sums : nullptr, stack.get());
       double done = 0.0;
-      for (const Range& block : blocks) {
-        buffer.resize(static_cast<std::size_t>(block.size() * scan.values_per_row()));
-        {
-          const auto timing = timers.time("read");
-          reader.read_rows(block.begin, block.size(), buffer);
-        }
+      const auto begun = std::chrono::steady_clock::now();
+      while (const auto block = stream.next()) {
         const auto timing = timers.time(first_pass ? "patterns" : "patterns again");
-        for (std::int64_t row = block.begin; row < block.end; ++row) {
+        for (std::int64_t row = block->rows.begin; row < block->rows.end; ++row) {
           for (std::int64_t column = 0; column < scan.scan_nx; ++column) {
             const auto position = static_cast<std::size_t>(row * scan.scan_nx + column);
-            const auto pattern = std::span<const float>(buffer).subspan(
-                static_cast<std::size_t>((row - block.begin) * scan.scan_nx + column) * pixels, pixels);
+            const auto pattern = block->patterns.subspan(
+                static_cast<std::size_t>((row - block->rows.begin) * scan.scan_nx + column) * pixels, pixels);
             if (first_pass) {
               const auto judgement = judge.judge(pattern, row, column);
               verdicts[position] = static_cast<std::uint8_t>(judgement.verdict);
@@ -345,24 +349,17 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
               centre = {result.centre_x_px[position] + geometry.ring_offset.x,
                         result.centre_y_px[position] + geometry.ring_offset.y};
             }
-            const InterpolationTable& table = tables.at(centre);
-            if (first_pass) {
-              table.transform(pattern, polar);
-              statistics.add(row, column, polar, table);
-              for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
-                result.mean_pattern[pixel] += static_cast<double>(pattern[pixel]);
-              }
-            } else {
-              table.transform_bins(pattern, static_cast<int>(stack->bins().begin), static_cast<int>(stack->bins().end),
-                                   polar);
-            }
-            if (stack) stack->add(row, column, polar, table);
+            pass.add(row, column, pattern, tables.at(centre));
           }
           done += static_cast<double>(scan.scan_nx);
           progress.update(done);
         }
+        pass.flush();
       }
-      if (stack) stack->flush();
+      timers.add("waiting for the disk", stream.waited_s());
+      result.reading.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+      result.reading.waited_s += stream.waited_s();
+      result.reading.bytes += static_cast<double>(rows_here * scan.values_per_row() * scan.element_type.bytes);
     });
     if (first_pass) {
       const auto timing = timers.time("combine");
@@ -380,8 +377,10 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
         collectively(communicator, [&] { throw error; });
       }
       result.averages = statistics.averages(communicator);
-      communicator.sum_in_place(std::span<double>(result.mean_pattern));
-      for (double& value : result.mean_pattern) value /= static_cast<double>(result.counts.kept);
+      pixel_sums.reduce(communicator);
+      for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
+        result.mean_pattern[pixel] = pixel_sums[pixel] / static_cast<double>(result.counts.kept);
+      }
       // Every position was read by one rank; the others hold NaN, which a minimum would keep.
       communicator.min_in_place(std::span<std::uint8_t>(verdicts));
       const auto fill_in = [&](std::vector<double>& values) {
@@ -432,6 +431,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       }
     }
   }
+  result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
+                    communicator.sum(result.reading.bytes)};
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   int below_probe = 0;

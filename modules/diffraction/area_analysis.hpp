@@ -29,6 +29,13 @@ struct PatternCounts {
   std::int64_t wrong_thickness = 0;  // outside the thickness window
 };
 
+// The pass over the patterns, all its bands, of the slowest rank.
+struct ReadingRecord {
+  double seconds = 0.0;
+  double waited_s = 0.0;  // for the disk
+  double bytes = 0.0;     // read by all ranks
+};
+
 struct ExampleMap {
   int bin = 0;
   int angle = 0;
@@ -39,6 +46,7 @@ struct AreaResult {
   std::string name;  // the file's
   AreaGeometry geometry;
   PatternCounts counts;
+  ReadingRecord reading;
   PolarGrid grid;
   PatternAverages averages;
   std::int64_t scan_ny = 0, scan_nx = 0;

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "core/error.hpp"
-#include "diffraction/kernel_dispatch.hpp"
+#include "diffraction/lane_kernels.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -33,18 +33,6 @@ double neighbourhood_median(std::span<const float> pattern, const PatternShape& 
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count / 2),
                    values.begin() + static_cast<std::ptrdiff_t>(count));
   return static_cast<double>(values[count / 2]);
-}
-
-// Sums in eight lanes, so that the compiler can vectorise without reordering a plain sum.
-MESOGLASS_KERNEL double sum_of(const float* values, std::size_t count) {
-  double lane[8] = {};
-  std::size_t index = 0;
-  for (; index + 8 <= count; index += 8) {
-    for (std::size_t k = 0; k < 8; ++k) lane[k] += static_cast<double>(values[index + k]);
-  }
-  double total = 0.0;
-  for (; index < count; ++index) total += static_cast<double>(values[index]);
-  return total + ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
 }
 
 }  // namespace
@@ -114,12 +102,17 @@ BeamDisc find_beam_disc(std::span<const float> mean_pattern, const PatternShape&
 }
 
 DiscMeter::DiscMeter(const PatternShape& shape, std::span<const std::uint8_t> good, double aperture_radius_px)
-    : shape_(shape), good_(good), aperture_radius_px_(aperture_radius_px) {}
+    : shape_(shape), good_(good), aperture_radius_px_(aperture_radius_px) {
+  for (std::size_t pixel = 0; pixel < good.size(); ++pixel) {
+    if (good[pixel] == 0) bad_pixels_.push_back(pixel);
+  }
+}
 
 DiscMeter::Moments DiscMeter::moments(std::span<const float> pattern, Point centre) const {
   constexpr double rim_width_px = 2.0;
   Moments m;
   const double outer = aperture_radius_px_ + rim_width_px;
+  const double inner2 = std::pow(std::max(0.0, aperture_radius_px_ - 0.5), 2);
   const auto first_line = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(centre.y - outer)));
   const auto last_line = std::min(shape_.ny - 1, static_cast<std::int64_t>(std::floor(centre.y + outer)));
   for (std::int64_t line = first_line; line <= last_line; ++line) {
@@ -133,7 +126,9 @@ DiscMeter::Moments DiscMeter::moments(std::span<const float> pattern, Point cent
       const double dx = static_cast<double>(column) - centre.x;
       const double value = static_cast<double>(pattern[pixel]);
       // A soft edge one pixel wide, so that the aperture's area does not jump with its centre.
-      const double weight = std::clamp(aperture_radius_px_ + 0.5 - std::sqrt(dx * dx + dy * dy), 0.0, 1.0);
+      const double squared = dx * dx + dy * dy;
+      const double weight =
+          squared < inner2 ? 1.0 : std::clamp(aperture_radius_px_ + 0.5 - std::sqrt(squared), 0.0, 1.0);
       m.sum += weight * value;
       m.x += weight * value * dx;
       m.y += weight * value * dy;
@@ -151,14 +146,10 @@ DiscMeasurement DiscMeter::measure(std::span<const float> pattern, Point expecte
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   DiscMeasurement result;
   result.centre = {nan, nan};
-  result.total = sum_of(pattern.data(), pattern.size());
+  result.total = best_kernels().total(pattern.data(), pattern.size());
   result.finite = std::isfinite(result.total);  // a NaN or infinite pixel, good or bad, shows in the sum
   if (!result.finite) return result;
-  if (!good_.empty()) {
-    for (std::size_t pixel = 0; pixel < good_.size(); ++pixel) {
-      if (good_[pixel] == 0) result.total -= static_cast<double>(pattern[pixel]);
-    }
-  }
+  for (const std::size_t pixel : bad_pixels_) result.total -= static_cast<double>(pattern[pixel]);
   Point centre = expected;
   for (int round = 0; round < 2; ++round) {
     const Moments m = moments(pattern, centre);

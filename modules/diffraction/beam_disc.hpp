@@ -44,6 +44,7 @@ class DiscMeter {
   [[nodiscard]] Moments moments(std::span<const float> pattern, Point centre) const;
   PatternShape shape_;
   std::span<const std::uint8_t> good_;
+  std::vector<std::size_t> bad_pixels_;
   double aperture_radius_px_;
 };
 

@@ -9,7 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/fft.hpp"
-#include "diffraction/kernel_dispatch.hpp"
+#include "diffraction/lane_kernels.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -25,14 +25,6 @@ int fast_length(std::int64_t least) {
       while (rest % factor == 0) rest /= factor;
     }
     if (rest == 1) return length;
-  }
-}
-
-MESOGLASS_KERNEL void add_powers(const float* spectrum, std::size_t count, double* sums) {
-  for (std::size_t index = 0; index < count; ++index) {
-    const float real = spectrum[2 * index];
-    const float imaginary = spectrum[2 * index + 1];
-    sums[index] += static_cast<double>(real * real + imaginary * imaginary);
   }
 }
 
@@ -243,7 +235,7 @@ MapAutocorrelation::MapAutocorrelation(std::int64_t ny, std::int64_t nx, int lar
     }
   }
   s.transform();
-  add_powers(s.padded.data(), height * half, s.powers[0].data());
+  best_kernels().add_powers(s.padded.data(), height * half, s.powers[0].data());
   s.pairs = s.correlate(s.powers[0]);
   for (double& count : s.pairs) count = std::round(count);
   clear();
@@ -282,7 +274,7 @@ bool MapAutocorrelation::add(std::span<const float> map, int group) {
             0.0F);
   s.transform();
   const auto place = static_cast<std::size_t>(group);
-  add_powers(s.padded.data(), s.powers[place].size(), s.powers[place].data());
+  best_kernels().add_powers(s.padded.data(), s.powers[place].size(), s.powers[place].data());
   ++s.maps[place];
   return true;
 }

@@ -1,10 +1,14 @@
 #include "diffraction/map_stack.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <limits>
+#include <new>
 
 #include "core/error.hpp"
-#include "diffraction/kernel_dispatch.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -12,28 +16,18 @@ namespace {
 
 constexpr std::size_t tile_patterns = 32;  // a cache line of 16-bit values
 
-MESOGLASS_KERNEL float sum_of(const float* values, int count) {
-  float lane[16] = {};
-  int index = 0;
-  for (; index + 16 <= count; index += 16) {
-    for (int k = 0; k < 16; ++k) lane[k] += values[index + k];
-  }
-  float total = 0.0F;
-  for (; index < count; ++index) total += values[index];
-  for (const float part : lane) total += part;
-  return total;
-}
-
-MESOGLASS_KERNEL void encode(const float* values, int count, float scale, std::uint16_t* stored) {
-  for (int index = 0; index < count; ++index) {
-    float level = values[index] * scale + (StoredIntensity::zero + 0.5F);
-    level = level > 0.0F ? level : 0.0F;
-    level = level < 65534.0F ? level : 65534.0F;
-    stored[index] = static_cast<std::uint16_t>(static_cast<std::int32_t>(level));
-  }
-}
-
 }  // namespace
+
+ZeroedMemory::ZeroedMemory(std::size_t values) : bytes_(std::max<std::size_t>(1, values * sizeof(std::uint16_t))) {
+  void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  (void)::madvise(memory, bytes_, MADV_HUGEPAGE);  // only advice
+  values_ = static_cast<std::uint16_t*>(memory);
+}
+
+ZeroedMemory::~ZeroedMemory() {
+  ::munmap(values_, bytes_);
+}
 
 void BinMaps::copy_map(int angle, std::span<float> map) const {
   for (const Part& part : parts_) {
@@ -54,7 +48,7 @@ MapStack::MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t s
       scan_ny_(scan_ny),
       scan_nx_(scan_nx),
       samples_(static_cast<std::size_t>(bins.size()) * static_cast<std::size_t>(grid.angles)),
-      values_(samples_ * static_cast<std::size_t>(rows.size() * scan_nx), StoredIntensity::missing),
+      values_(samples_ * static_cast<std::size_t>(rows.size() * scan_nx)),
       tile_(samples_ * tile_patterns) {
   tile_columns_.reserve(tile_patterns);
 }
@@ -64,29 +58,41 @@ double MapStack::bytes_per_bin(const PolarGrid& grid, std::int64_t rows, std::in
          static_cast<double>(scan_nx);
 }
 
-void MapStack::add(std::int64_t row, std::int64_t column, std::span<const float> polar,
-                   const InterpolationTable& table) {
-  if (row != tile_row_ || tile_columns_.size() == tile_patterns) {
+void MapStack::begin(std::int64_t row, std::span<const std::int64_t> columns, const LaneKernels& kernels) {
+  if (row != tile_row_ || tile_columns_.size() + static_cast<std::size_t>(kernels.lanes) > tile_patterns) {
     flush();
     tile_row_ = row;
   }
-  std::uint16_t* stored = tile_.data() + tile_columns_.size() * samples_;
-  tile_columns_.push_back(column);
-  const auto angles = static_cast<std::size_t>(grid_.angles);
-  for (std::int64_t bin = bins_.begin; bin < bins_.end; ++bin) {
-    const float* values = polar.data() + static_cast<std::size_t>(bin) * angles;
-    std::uint16_t* target = stored + static_cast<std::size_t>(bin - bins_.begin) * angles;
-    const int valid = table.valid_angles(static_cast<int>(bin));
-    const float sum = sum_of(values, grid_.angles);
-    if (valid == 0 || !(sum > 0.0F)) {
-      std::fill(target, target + angles, StoredIntensity::missing);
-      continue;
-    }
-    encode(values, grid_.angles, static_cast<float>(valid) / (sum * StoredIntensity::step), target);
+  batch_begin_ = tile_columns_.size();
+  tile_columns_.insert(tile_columns_.end(), columns.begin(), columns.end());
+}
+
+void MapStack::add_bin(int bin, const float* values, const float* sums, const InterpolationTable& table,
+                       const LaneKernels& kernels) {
+  const int valid = table.valid_angles(bin);
+  // A pattern without intensity there is missing: 0 * value + 0, not lifted to 1.
+  std::array<float, most_lanes> scale{};
+  std::array<float, most_lanes> offset{};
+  std::array<float, most_lanes> lowest{};
+  const std::size_t count = tile_columns_.size() - batch_begin_;
+  for (std::size_t lane = 0; lane < count; ++lane) {
+    if (valid == 0 || !(sums[lane] > 0.0F)) continue;
+    scale[lane] = static_cast<float>(valid) / (sums[lane] * StoredIntensity::step);
+    offset[lane] = StoredIntensity::zero + 0.5F;
+    lowest[lane] = 1.0F;
   }
-  const auto first = static_cast<std::uint32_t>(static_cast<std::size_t>(bins_.begin) * angles);
+  const auto angles = static_cast<std::size_t>(grid_.angles);
+  kernels.encode(values, angles, scale.data(), offset.data(), lowest.data(),
+                 tile_.data() + static_cast<std::size_t>(bin - bins_.begin) * angles * tile_patterns + batch_begin_,
+                 static_cast<std::ptrdiff_t>(tile_patterns));
+}
+
+void MapStack::end(const InterpolationTable& table) {
+  const auto first = static_cast<std::uint32_t>(bins_.begin * grid_.angles);
   for (const std::uint32_t sample : table.missing_samples()) {
-    if (sample >= first && sample - first < samples_) stored[sample - first] = StoredIntensity::missing;
+    if (sample < first || sample - first >= samples_) continue;
+    std::uint16_t* stored = tile_.data() + (sample - first) * tile_patterns;
+    std::fill(stored + batch_begin_, stored + tile_columns_.size(), StoredIntensity::missing);
   }
 }
 
@@ -95,15 +101,15 @@ void MapStack::flush() {
   const auto per_map = static_cast<std::size_t>(rows_.size() * scan_nx_);
   const auto row_start = static_cast<std::size_t>((tile_row_ - rows_.begin) * scan_nx_);
   const std::size_t count = tile_columns_.size();
-  constexpr std::size_t block = 32;  // samples: a cache line of every tile line
-  for (std::size_t first = 0; first < samples_; first += block) {
-    const std::size_t last = std::min(first + block, samples_);
-    for (std::size_t sample = first; sample < last; ++sample) {
-      std::uint16_t* line = values_.data() + sample * per_map + row_start;
-      const std::uint16_t* source = tile_.data() + sample;
-      for (std::size_t pattern = 0; pattern < count; ++pattern) {
-        line[tile_columns_[pattern]] = source[pattern * samples_];
-      }
+  const bool neighbours =
+      tile_columns_.back() - tile_columns_.front() + 1 == static_cast<std::int64_t>(count);  // ascending, so all are
+  for (std::size_t sample = 0; sample < samples_; ++sample) {
+    std::uint16_t* line = values_.data() + sample * per_map + row_start;
+    const std::uint16_t* source = tile_.data() + sample * tile_patterns;
+    if (neighbours) {
+      std::memcpy(line + tile_columns_.front(), source, count * sizeof(std::uint16_t));
+    } else {
+      for (std::size_t pattern = 0; pattern < count; ++pattern) line[tile_columns_[pattern]] = source[pattern];
     }
   }
   tile_columns_.clear();

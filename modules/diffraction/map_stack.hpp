@@ -8,16 +8,18 @@
 
 #include "core/communicator.hpp"
 #include "core/distribution.hpp"
+#include "diffraction/aligned_values.hpp"
+#include "diffraction/lane_kernels.hpp"
 #include "diffraction/polar_sampling.hpp"
 
 namespace mesoglass::diffraction {
 
-// A relative intensity as stored: 16 bits in steps of 1/1024 of the mean from -8 to almost 56. The rounding adds a
-// white variance of 8e-8, far below counting noise.
+// A relative intensity as stored: 16 bits in steps of 1/1024 of the mean from -8 to 56. The rounding adds a white
+// variance of 8e-8, far below counting noise. 0 is missing, so that fresh memory is a map without values.
 struct StoredIntensity {
   static constexpr float step = 1.0F / 1024.0F;
-  static constexpr float zero = 8192.0F;
-  static constexpr std::uint16_t missing = 65535;
+  static constexpr float zero = 8193.0F;
+  static constexpr std::uint16_t missing = 0;
   [[nodiscard]] static float decode(std::uint16_t stored) noexcept {
     return (static_cast<float>(stored) - zero) * step;
   }
@@ -48,15 +50,35 @@ class BinMaps {
   std::vector<std::uint16_t> values_;
 };
 
+// Zeroed memory straight from the system, which takes room only where it is written, in large pages where there are
+// some: the stack is written all over, and small pages would cost more than the writing.
+class ZeroedMemory {
+ public:
+  explicit ZeroedMemory(std::size_t values);
+  ~ZeroedMemory();
+  ZeroedMemory(const ZeroedMemory&) = delete;
+  ZeroedMemory& operator=(const ZeroedMemory&) = delete;
+  [[nodiscard]] std::uint16_t* data() const noexcept { return values_; }
+
+ private:
+  std::size_t bytes_;
+  std::uint16_t* values_ = nullptr;
+};
+
 // This rank's rows of the maps of a band of k bins, stored [bin][angle][row][x].
 class MapStack {
  public:
   // `first_bin` to `last_bin` of `grid`; `rows` are this rank's.
   MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx);
 
-  // One pattern's polar values (the grid's full shape; only the band is read). Patterns of a row come in any order;
-  // a pattern that never comes is missing. Writes are gathered in tiles: call flush() after the last.
-  void add(std::int64_t row, std::int64_t column, std::span<const float> polar, const InterpolationTable& table);
+  // Makes room for patterns of one row at ascending columns, at most the kernels' lanes. A position that never comes
+  // is missing.
+  void begin(std::int64_t row, std::span<const std::int64_t> columns, const LaneKernels& kernels);
+  // Their polar values of one bin of the band, [angle][lane], and the sums of those over the angles.
+  void add_bin(int bin, const float* values, const float* sums, const InterpolationTable& table,
+               const LaneKernels& kernels);
+  // Marks what the table misses. Writes are gathered in tiles: call flush() after the last.
+  void end(const InterpolationTable& table);
   void flush();
 
   [[nodiscard]] Range bins() const noexcept { return bins_; }
@@ -74,9 +96,10 @@ class MapStack {
   std::int64_t scan_ny_;
   std::int64_t scan_nx_;
   std::size_t samples_;  // in the band
-  std::vector<std::uint16_t> values_;
-  std::vector<std::uint16_t> tile_;
+  ZeroedMemory values_;
+  AlignedValues<std::uint16_t> tile_;  // [sample][pattern], a cache line a sample
   std::vector<std::int64_t> tile_columns_;
+  std::size_t batch_begin_ = 0;  // in the tile
   std::int64_t tile_row_ = -1;
 };
 

@@ -1,11 +1,11 @@
 #include "diffraction/pattern_statistics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
 #include "diffraction/jackknife.hpp"
-#include "diffraction/kernel_dispatch.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -14,18 +14,8 @@ namespace {
 constexpr std::int64_t blocks_a_side = 5;
 constexpr std::size_t blocks = static_cast<std::size_t>(blocks_a_side * blocks_a_side);
 constexpr std::size_t partial_tables_kept = 64;
-
-// One line of c_n: sums of the value without its bias, of its square and of the bias.
-MESOGLASS_KERNEL void accumulate(const float* powers, const double* noise, std::size_t orders, double scale,
-                                 double noise_scale, double* sum, double* square, double* bias) {
-  for (std::size_t n = 0; n < orders; ++n) {
-    const double removed = noise_scale * noise[n];
-    const double value = static_cast<double>(powers[n]) * scale - removed;
-    sum[n] += value;
-    square[n] += value * value;
-    bias[n] += removed;
-  }
-}
+constexpr double largest_c_n = 4.0;        // 1 by definition; more where angles are missing
+constexpr double largest_electrons = 1e6;  // a pixel, of a mean over the angles
 
 // Sum of every second n from `first` to `limit`.
 double every_second(std::span<const double> values, int first, int limit) {
@@ -38,22 +28,38 @@ double every_second(std::span<const double> values, int first, int limit) {
 }  // namespace
 
 PatternStatistics::PatternStatistics(const PolarGrid& grid, double gain, int order_limit, std::int64_t scan_ny,
-                                     std::int64_t scan_nx)
+                                     std::int64_t scan_nx, const LaneKernels& kernels)
     : grid_(grid),
       gain_(gain),
       order_limit_(std::min(order_limit, grid.angles / 2)),
       scan_ny_(scan_ny),
       scan_nx_(scan_nx),
-      harmonics_(grid.angles) {
-  const auto orders = static_cast<std::size_t>(harmonics_.orders());
-  const auto bins = static_cast<std::size_t>(grid.bins);
-  powers_.resize(bins * orders);
-  masked_powers_.resize(orders);
-  sums_.assign(blocks * bins * orders, 0.0);
-  squares_.assign(bins * orders, 0.0);
-  bias_.assign(bins * orders, 0.0);
-  counts_.assign(blocks * bins, 0.0);
-  intensity_.assign(bins, 0.0);
+      kernels_(kernels),
+      harmonics_(grid.angles),
+      orders_(static_cast<std::size_t>(harmonics_.padded_orders())),
+      work_(harmonics_.tables().work_values(kernels.lanes), 0.0F),
+      powers_(orders_ * static_cast<std::size_t>(kernels.lanes), 0.0F),
+      masked_powers_(powers_.size(), 0.0F),
+      noise_(orders_, 0.0F),
+      part_sums_(static_cast<std::size_t>(grid.bins) * orders_, 0.0),
+      part_squares_(part_sums_.size(), 0.0),
+      part_bias_(part_sums_.size(), 0.0),
+      part_counts_(static_cast<std::size_t>(grid.bins), 0.0),
+      part_intensity_(part_counts_.size(), 0.0),
+      sums_(blocks * part_sums_.size(), largest_c_n * static_cast<double>(scan_ny * scan_nx)),
+      squares_(part_sums_.size(), largest_c_n * static_cast<double>(scan_ny * scan_nx)),
+      bias_(part_sums_.size(), largest_c_n * static_cast<double>(scan_ny * scan_nx)),
+      counts_(blocks * part_counts_.size(), static_cast<double>(scan_ny * scan_nx)),
+      intensity_(part_counts_.size(), largest_electrons * static_cast<double>(scan_ny * scan_nx)) {}
+
+double PatternStatistics::bytes() const noexcept {
+  const double doubles = 3.0 * static_cast<double>(part_sums_.size()) +
+                         2.0 * static_cast<double>(sums_.size() + squares_.size() + bias_.size());
+  return 8.0 * doubles;
+}
+
+std::size_t PatternStatistics::block_at(std::int64_t row, std::int64_t column) const noexcept {
+  return static_cast<std::size_t>((row * blocks_a_side / scan_ny_) * blocks_a_side + column * blocks_a_side / scan_nx_);
 }
 
 const PatternStatistics::PartialBins& PatternStatistics::partial_bins(const InterpolationTable& table) {
@@ -73,49 +79,59 @@ const PatternStatistics::PartialBins& PatternStatistics::partial_bins(const Inte
   return partial_.emplace(table.identity(), std::move(bins)).first->second;
 }
 
-void PatternStatistics::add(std::int64_t row, std::int64_t column, std::span<const float> polar,
-                            const InterpolationTable& table) {
-  harmonics_.compute(polar, grid_.bins, powers_);
-  const auto orders = static_cast<std::size_t>(harmonics_.orders());
-  const auto bins = static_cast<std::size_t>(grid_.bins);
-  const auto block =
-      static_cast<std::size_t>((row * blocks_a_side / scan_ny_) * blocks_a_side + column * blocks_a_side / scan_nx_);
-  const PartialBins* partial = table.missing_samples().empty() ? nullptr : &partial_bins(table);
-  for (std::size_t bin = 0; bin < bins; ++bin) {
-    const int valid = table.valid_angles(static_cast<int>(bin));
-    const float* powers = powers_.data() + bin * orders;
-    const double squared_sum = static_cast<double>(powers[0]);  // of the angles there are
-    double sum = 0.0;
-    const float* values = polar.data() + bin * static_cast<std::size_t>(grid_.angles);
-    for (int angle = 0; angle < grid_.angles; ++angle) sum += static_cast<double>(values[angle]);
-    if (valid == 0 || !(sum > 0.0) || !(squared_sum > 0.0)) continue;
+void PatternStatistics::add_bin(int bin, const float* values, const float* sums, int count,
+                                const InterpolationTable& table) {
+  const int valid = table.valid_angles(bin);
+  if (valid == 0) return;
+  std::span<const double> noise;  // S_n = N beta_n
+  const float* powers = powers_.data();
+  kernels_.harmonic_powers(harmonics_.tables(), values, work_.data(), powers_.data());
+  if (valid == grid_.angles) {
+    noise = table.noise_power(bin);
+  } else {
+    const PartialBin& part = partial_bins(table).at(bin);
+    if (!part.masked.usable()) return;
+    part.masked.apply(kernels_, powers_.data(), masked_powers_.data());
+    powers = masked_powers_.data();
+    noise = part.noise;
+  }
+  // Variance of a pixel: gain times its mean. Bias of c_n = gain <I> S_n / I_0^2 = gain beta_n / I_0.
+  std::array<float, most_lanes> scale{};
+  std::array<float, most_lanes> noise_scale{};
+  const auto place = static_cast<std::size_t>(bin);
+  double bias = 0.0;
+  for (int lane = 0; lane < count; ++lane) {
+    const auto sum = static_cast<double>(sums[lane]);
+    if (!(sum > 0.0)) continue;
     const double mean = sum / valid;
     const double total = mean * grid_.angles;  // I_0
-    std::span<const double> noise;             // S_n = N beta_n
-    if (valid == grid_.angles) {
-      noise = table.noise_power(static_cast<int>(bin));
-    } else {
-      const PartialBin& part = partial->at(static_cast<int>(bin));
-      if (!part.masked.usable()) continue;
-      part.masked.apply({powers, orders}, masked_powers_);
-      powers = masked_powers_.data();
-      noise = part.noise;
-    }
-    // Variance of a pixel: gain times its mean. Bias of c_n = gain <I> S_n / I_0^2 = gain beta_n / I_0.
-    accumulate(powers, noise.data(), orders, 1.0 / (total * total), gain_ * mean / (total * total),
-               sums_.data() + (block * bins + bin) * orders, squares_.data() + bin * orders,
-               bias_.data() + bin * orders);
-    counts_[block * bins + bin] += 1.0;
-    intensity_[bin] += mean / gain_;
+    scale[static_cast<std::size_t>(lane)] = static_cast<float>(1.0 / (total * total));
+    noise_scale[static_cast<std::size_t>(lane)] = static_cast<float>(gain_ * mean / (total * total));
+    bias += gain_ * mean / (total * total);
+    part_counts_[place] += 1.0;
+    part_intensity_[place] += mean / gain_;
+  }
+  for (std::size_t n = 0; n < noise.size(); ++n) {
+    noise_[n] = static_cast<float>(noise[n]);
+    part_bias_[place * orders_ + n] += bias * noise[n];
+  }
+  kernels_.accumulate(powers, static_cast<int>(orders_), scale.data(), noise_scale.data(), noise_.data(),
+                      part_sums_.data() + place * orders_, part_squares_.data() + place * orders_);
+}
+
+void PatternStatistics::close_part(std::size_t block) {
+  sums_.add(block * part_sums_.size(), part_sums_);
+  squares_.add(0, part_squares_);
+  bias_.add(0, part_bias_);
+  counts_.add(block * part_counts_.size(), part_counts_);
+  intensity_.add(0, part_intensity_);
+  for (auto* part : {&part_sums_, &part_squares_, &part_bias_, &part_counts_, &part_intensity_}) {
+    std::fill(part->begin(), part->end(), 0.0);
   }
 }
 
 PatternAverages PatternStatistics::averages(const Communicator& communicator) {
-  communicator.sum_in_place(std::span<double>(sums_));
-  communicator.sum_in_place(std::span<double>(squares_));
-  communicator.sum_in_place(std::span<double>(bias_));
-  communicator.sum_in_place(std::span<double>(counts_));
-  communicator.sum_in_place(std::span<double>(intensity_));
+  for (auto* sums : {&sums_, &squares_, &bias_, &counts_, &intensity_}) sums->reduce(communicator);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const auto orders = static_cast<std::size_t>(harmonics_.orders());
   const auto bins = static_cast<std::size_t>(grid_.bins);
@@ -134,7 +150,7 @@ PatternAverages PatternStatistics::averages(const Communicator& communicator) {
     double count = 0.0;
     for (std::size_t block = 0; block < blocks; ++block) {
       count += counts_[block * bins + bin];
-      for (std::size_t n = 0; n < orders; ++n) total[n] += sums_[(block * bins + bin) * orders + n];
+      for (std::size_t n = 0; n < orders; ++n) total[n] += sums_[(block * bins + bin) * orders_ + n];
     }
     result.patterns[bin] = count;
     if (!(count > 0.0)) continue;
@@ -147,7 +163,7 @@ PatternAverages PatternStatistics::averages(const Communicator& communicator) {
       if (!(here > 0.0) || !(count - here > 0.0)) continue;
       std::vector<double> mean(orders);
       for (std::size_t n = 0; n < orders; ++n) {
-        mean[n] = (total[n] - sums_[(block * bins + bin) * orders + n]) / (count - here);
+        mean[n] = (total[n] - sums_[(block * bins + bin) * orders_ + n]) / (count - here);
         power_without[n].push_back(mean[n]);
       }
       order_without.push_back(every_second(mean, 2, order_limit_));
@@ -156,10 +172,10 @@ PatternAverages PatternStatistics::averages(const Communicator& communicator) {
     for (std::size_t n = 0; n < orders; ++n) {
       mean[n] = total[n] / count;
       result.power[n * bins + bin] = mean[n];
-      result.noise_bias[n * bins + bin] = bias_[bin * orders + n] / count;
+      result.noise_bias[n * bins + bin] = bias_[bin * orders_ + n] / count;
       if (count > 1.0) {
         result.power_variance[n * bins + bin] =
-            std::max(0.0, (squares_[bin * orders + n] - count * mean[n] * mean[n]) / (count - 1.0));
+            std::max(0.0, (squares_[bin * orders_ + n] - count * mean[n] * mean[n]) / (count - 1.0));
       }
       result.power_error[n * bins + bin] = jackknife_error(power_without[n]);
     }

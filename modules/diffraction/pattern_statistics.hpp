@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "core/communicator.hpp"
+#include "diffraction/aligned_values.hpp"
 #include "diffraction/angular_harmonics.hpp"
+#include "diffraction/lane_kernels.hpp"
+#include "diffraction/order_free_sum.hpp"
 #include "diffraction/polar_sampling.hpp"
 
 namespace mesoglass::diffraction {
@@ -25,18 +28,27 @@ struct PatternAverages {
 };
 
 // Sums over patterns in double precision, kept in blocks of the scan: the standard errors come from leaving out one
-// block at a time, so that neighbouring probe positions that see the same domain are not counted as independent.
+// block at a time, so that neighbouring probe positions that see the same domain are not counted as independent. A
+// row's part of a block is summed in the order of its patterns, these sums are added so that their order does not
+// matter: the averages have the same bits on any number of ranks.
 class PatternStatistics {
  public:
   // `gain` in detector units an electron. `scan_ny`, `scan_nx`: shape of the scan.
-  PatternStatistics(const PolarGrid& grid, double gain, int order_limit, std::int64_t scan_ny, std::int64_t scan_nx);
+  PatternStatistics(const PolarGrid& grid, double gain, int order_limit, std::int64_t scan_ny, std::int64_t scan_nx,
+                    const LaneKernels& kernels);
 
-  // One pattern's polar values at (row, column). Bins without usable angles or with a mean that is not positive are
-  // left out for this pattern.
-  void add(std::int64_t row, std::int64_t column, std::span<const float> polar, const InterpolationTable& table);
+  // The block that a position belongs to: patterns added together must share one.
+  [[nodiscard]] std::size_t block_at(std::int64_t row, std::int64_t column) const noexcept;
+
+  // What the polar values of one bin, [angle][lane], say of the patterns in the first `count` lanes, whose sums over
+  // the angles are `sums`. Patterns without usable angles or with a mean that is not positive are left out.
+  void add_bin(int bin, const float* values, const float* sums, int count, const InterpolationTable& table);
+  // Puts what was added since the last call into its block.
+  void close_part(std::size_t block);
 
   // Sums over ranks and divides. Collective.
   [[nodiscard]] PatternAverages averages(const Communicator& communicator);
+  [[nodiscard]] double bytes() const noexcept;
 
  private:
   // What a table with missing angles needs in the bins it concerns.
@@ -52,15 +64,18 @@ class PatternStatistics {
   int order_limit_;
   std::int64_t scan_ny_;
   std::int64_t scan_nx_;
+  const LaneKernels& kernels_;
   HarmonicPowers harmonics_;
+  std::size_t orders_;  // padded to what the kernels work in
   std::map<std::uint64_t, PartialBins> partial_;
-  std::vector<float> powers_;
-  std::vector<float> masked_powers_;
-  std::vector<double> sums_;       // (block, bin, order) of c_n
-  std::vector<double> squares_;    // (bin, order) of c_n^2
-  std::vector<double> bias_;       // (bin, order)
-  std::vector<double> counts_;     // (block, bin)
-  std::vector<double> intensity_;  // (bin)
+  AlignedValues<float> work_, powers_, masked_powers_, noise_;
+  std::vector<double> part_sums_, part_squares_, part_bias_;  // (bin, order) of the part that is open
+  std::vector<double> part_counts_, part_intensity_;          // (bin)
+  OrderFreeSums sums_;                                        // (block, bin, order) of c_n
+  OrderFreeSums squares_;                                     // (bin, order) of c_n^2
+  OrderFreeSums bias_;                                        // (bin, order)
+  OrderFreeSums counts_;                                      // (block, bin)
+  OrderFreeSums intensity_;                                   // (bin)
 };
 
 }  // namespace mesoglass::diffraction

@@ -5,24 +5,12 @@
 #include <atomic>
 #include <cmath>
 
-#include "diffraction/kernel_dispatch.hpp"
-
 namespace mesoglass::diffraction {
 
 namespace {
 
 constexpr double centre_steps_per_pixel = 16.0;
 constexpr double least_good_weight = 0.5;
-
-MESOGLASS_KERNEL void interpolate(const float* pattern, std::int64_t row, const std::int32_t* offsets,
-                                  const float* weights, std::size_t samples, float* values) {
-  for (std::size_t sample = 0; sample < samples; ++sample) {
-    const float* upper = pattern + offsets[sample];
-    const float* lower = upper + row;
-    const float* w = weights + 4 * sample;
-    values[sample] = (w[0] * upper[0] + w[1] * upper[1]) + (w[2] * lower[0] + w[3] * lower[1]);
-  }
-}
 
 std::uint64_t next_identity() {
   static std::atomic<std::uint64_t> tables{0};
@@ -79,15 +67,19 @@ InterpolationTable::InterpolationTable(const PolarGrid& grid, const PatternShape
 }
 
 void InterpolationTable::transform(std::span<const float> pattern, std::span<float> polar) const {
-  transform_bins(pattern, 0, grid_.bins, polar);
+  for (std::size_t sample = 0; sample < grid_.samples(); ++sample) {
+    const float* upper = pattern.data() + offsets_[sample];
+    const float* lower = upper + row_;
+    const float* w = weights_.data() + 4 * sample;
+    polar[sample] = (upper[0] * w[0] + upper[1] * w[1]) + (lower[0] * w[2] + lower[1] * w[3]);
+  }
 }
 
-void InterpolationTable::transform_bins(std::span<const float> pattern, int first_bin, int last_bin,
-                                        std::span<float> polar) const {
-  const std::size_t first = static_cast<std::size_t>(first_bin) * static_cast<std::size_t>(grid_.angles);
-  const std::size_t last = static_cast<std::size_t>(last_bin) * static_cast<std::size_t>(grid_.angles);
-  interpolate(pattern.data(), row_, offsets_.data() + first, weights_.data() + 4 * first, last - first,
-              polar.data() + first);
+void InterpolationTable::transform_bin(const LaneKernels& kernels, const float* lanes, int bin, float* values) const {
+  const auto angles = static_cast<std::size_t>(grid_.angles);
+  const std::size_t first = static_cast<std::size_t>(bin) * angles;
+  kernels.interpolate(lanes, static_cast<std::ptrdiff_t>(row_), offsets_.data() + first, weights_.data() + 4 * first,
+                      angles, values);
 }
 
 std::span<const double> InterpolationTable::noise_power(int bin) const {

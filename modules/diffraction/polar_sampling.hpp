@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "diffraction/lane_kernels.hpp"
 #include "diffraction/pattern_geometry.hpp"
 
 namespace mesoglass::diffraction {
@@ -36,8 +37,9 @@ class InterpolationTable {
 
   // `polar` has the shape (bins, angles); missing samples are 0.
   void transform(std::span<const float> pattern, std::span<float> polar) const;
-  // Only bins [first_bin, last_bin), into the same places of `polar`.
-  void transform_bins(std::span<const float> pattern, int first_bin, int last_bin, std::span<float> polar) const;
+  // One bin of several patterns at once, values[angle][lane]; `lanes` holds the patterns as the kernels interleave
+  // them.
+  void transform_bin(const LaneKernels& kernels, const float* lanes, int bin, float* values) const;
 
   [[nodiscard]] const PolarGrid& grid() const noexcept { return grid_; }
   // Different for every table made in this process: a key for what others derive from it.

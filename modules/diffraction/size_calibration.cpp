@@ -14,7 +14,7 @@ namespace {
 double transform(DomainProfile profile, double q) {
   const double x = 0.5 * q;
   if (x < 1e-3) return 1.0;
-  if (profile == DomainProfile::disc) return 2.0 * std::cyl_bessel_j(1.0, x) / x;
+  if (profile == DomainProfile::disc) return 2.0 * ::j1(x) / x;
   return 3.0 * (std::sin(x) - x * std::cos(x)) / (x * x * x);
 }
 
@@ -39,7 +39,7 @@ double unit_size(DomainProfile profile, double probe) {
   const auto correlation = [&](double lag) {
     double sum = 0.0;
     for (std::size_t i = 0; i <= waves; ++i)
-      sum += power[i] * std::cyl_bessel_j(0.0, step * static_cast<double>(i) * lag);
+      sum += power[i] * ::j0(step * static_cast<double>(i) * lag);
     return sum;
   };
   const double half = 0.5 * correlation(0.0);

@@ -163,6 +163,9 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   }
   geometry.sampled_patterns = static_cast<std::int64_t>(patterns);
   const std::vector<float> mean = to_float(sums, 1.0 / patterns);
+  for (const float value : mean) {
+    geometry.brightest_mean = std::max(geometry.brightest_mean, std::fabs(static_cast<double>(value)));
+  }
   if (settings.find_bad_pixels) {
     geometry.bad_pixels = mark_bad_pixels(mean, geometry.shape, geometry.gain, patterns, geometry.good);
     if (geometry.bad_pixels.dead + geometry.bad_pixels.hot > 0) {

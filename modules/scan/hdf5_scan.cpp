@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace mesoglass::scan {
 
@@ -230,8 +231,19 @@ std::vector<std::string> find_groups(const Hdf5File& file, const std::string& st
   constexpr std::size_t most_groups = 20000;
   std::vector<std::string> found;
   std::vector<std::pair<std::string, std::size_t>> waiting = {{start, 0}};
+  // Links can make one group appear under many names, even inside itself.
+  std::set<haddr_t> visited;
+  const hid_t opened = H5Fopen(file.path().c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const std::unique_ptr<const hid_t, void (*)(const hid_t*)> closer(&opened, [](const hid_t* id) {
+    if (*id >= 0) H5Fclose(*id);
+  });
   for (std::size_t next = 0; next < waiting.size() && next < most_groups; ++next) {
     const auto [group, depth] = waiting[next];
+    H5O_info_t information;
+    if (opened >= 0 && H5Oget_info_by_name1(opened, group.c_str(), &information, H5P_DEFAULT) >= 0 &&
+        !visited.insert(information.addr).second) {
+      continue;
+    }
     if (visit(group)) found.push_back(group);
     if (depth == deepest) continue;
     for (const auto& child : file.children(group)) {

@@ -24,8 +24,8 @@ enum class AxisRole { time, scan_y, scan_x, scan_flat, pattern_y, pattern_x, sin
                                                            const std::vector<AxisRole>& roles,
                                                            ScanDescription description, const ReadOptions& options);
 
-// Visits every group below `start`, itself included, parents first; returns where `visit` returned true. Loops of links
-// end at a depth no real file has.
+// Visits every group below `start` once, itself included, parents first; returns where `visit` returned true. A group
+// that links show under several names is visited under the shortest path.
 [[nodiscard]] std::vector<std::string> find_groups(const Hdf5File& file, const std::string& start,
                                                    const std::function<bool(const std::string&)>& visit);
 

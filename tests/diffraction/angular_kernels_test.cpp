@@ -6,6 +6,7 @@
 
 #include "diffraction/angular_harmonics.hpp"
 #include "diffraction/jackknife.hpp"
+#include "diffraction/pattern_pass.hpp"
 #include "diffraction/pattern_statistics.hpp"
 #include "diffraction/polar_sampling.hpp"
 #include "support/mpi_test.hpp"
@@ -18,28 +19,45 @@ using namespace test;
 
 const PatternShape detector{128, 128};
 
+void add_pattern(PatternStatistics& statistics, std::int64_t row, std::int64_t column, std::span<const float> pattern,
+                 const InterpolationTable& table) {
+  PatternPass pass(table.grid(), detector, &statistics, nullptr, nullptr);
+  pass.add(row, column, pattern, table);
+  pass.flush();
+}
+
+// |I_n|^2 of one line by a variant's kernel, in every lane the same.
+std::vector<float> powers_of(const LaneKernels& kernels, std::span<const float> line) {
+  const HarmonicPowers harmonics(static_cast<int>(line.size()));
+  const auto lanes = static_cast<std::size_t>(kernels.lanes);
+  std::vector<float> values, work(harmonics.tables().work_values(kernels.lanes));
+  for (const float value : line) values.insert(values.end(), lanes, value);
+  std::vector<float> powers(static_cast<std::size_t>(harmonics.padded_orders()) * lanes);
+  kernels.harmonic_powers(harmonics.tables(), values.data(), work.data(), powers.data());
+  std::vector<float> first;
+  for (std::size_t n = 0; n < static_cast<std::size_t>(harmonics.orders()); ++n) first.push_back(powers[n * lanes]);
+  return first;
+}
+
 class HarmonicPowersTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(HarmonicPowersTest, EqualThePlainTransform) {
   const int angles = GetParam();
-  const HarmonicPowers harmonics(angles);
   RandomStream random(5, RandomPurpose::test, static_cast<std::uint64_t>(angles));
-  std::vector<float> lines(static_cast<std::size_t>(3 * angles));
-  for (float& value : lines) value = static_cast<float>(random.uniform(0.0, 2.0));
-  std::vector<float> powers(static_cast<std::size_t>(3 * harmonics.orders()));
-  harmonics.compute(lines, 3, powers);
-  for (int line = 0; line < 3; ++line) {
-    for (int n = 0; n < harmonics.orders(); ++n) {
+  std::vector<float> line(static_cast<std::size_t>(angles));
+  for (float& value : line) value = static_cast<float>(random.uniform(0.0, 2.0));
+  for (const LaneKernels* kernels : available_kernels()) {
+    const auto powers = powers_of(*kernels, line);
+    for (int n = 0; n <= angles / 2; ++n) {
       std::complex<double> sum = 0.0;
       for (int j = 0; j < angles; ++j) {
-        sum += static_cast<double>(lines[static_cast<std::size_t>(line * angles + j)]) *
-               std::polar(1.0, -2.0 * units::pi * n * j / angles);
+        sum +=
+            static_cast<double>(line[static_cast<std::size_t>(j)]) * std::polar(1.0, -2.0 * units::pi * n * j / angles);
       }
       const double expected = std::norm(sum);
       // Single precision: sums of `angles` values of about 1.
-      EXPECT_NEAR(powers[static_cast<std::size_t>(line * harmonics.orders() + n)], expected,
-                  2e-6 * angles * (std::sqrt(expected) + 1.0))
-          << angles << " angles, n = " << n;
+      EXPECT_NEAR(powers[static_cast<std::size_t>(n)], expected, 2e-6 * angles * (std::sqrt(expected) + 1.0))
+          << kernels->name << ", " << angles << " angles, n = " << n;
     }
   }
 }
@@ -56,10 +74,8 @@ TEST(PolarSampling, PlantedHarmonicsComeBackThroughCentreAndEllipse) {
       return 100.0 * (1.0 + amplitude * std::cos(n * (phi - 0.3)));
     });
     const InterpolationTable table(grid, detector, centre, ellipse, {});
-    PatternStatistics statistics(grid, 1e-12, 12, 1, 1);
-    std::vector<float> polar(grid.samples());
-    table.transform(pattern, polar);
-    statistics.add(0, 0, polar, table);
+    PatternStatistics statistics(grid, 1e-12, 12, 1, 1, best_kernels());
+    add_pattern(statistics, 0, 0, pattern, table);
     const PatternAverages averages = statistics.averages(Communicator::self());
     for (int bin = 0; bin < grid.bins; ++bin) {
       const double expected = amplitude * amplitude / 4.0;
@@ -79,8 +95,7 @@ TEST(PolarSampling, EllipseFoldedInRemovesTwofoldArtefact) {
   const auto power_2 = [&](const Ellipse& used) {
     std::vector<float> polar(grid.samples());
     InterpolationTable(grid, detector, {63.5, 63.5}, used, {}).transform(pattern, polar);
-    std::vector<float> powers(64);
-    HarmonicPowers(126).compute(polar, 1, powers);
+    const auto powers = powers_of(best_kernels(), polar);
     return powers[2] / powers[0];
   };
   EXPECT_GT(power_2({}), 2e-3);
@@ -104,13 +119,11 @@ TEST(NoiseBias, IsRemovedFromFlatCountedPatterns) {
   const double gain = 3.0;
   const double electrons = 5.0;
   const InterpolationTable table(grid, detector, centre, {}, {});
-  PatternStatistics statistics(grid, gain, 12, 40, 10);
-  std::vector<float> polar(grid.samples());
+  PatternStatistics statistics(grid, gain, 12, 40, 10, best_kernels());
   for (int index = 0; index < 400; ++index) {
     std::vector<float> pattern(static_cast<std::size_t>(detector.pixels()), static_cast<float>(electrons * gain));
     count_electrons(pattern, gain, 11, static_cast<std::uint64_t>(index));
-    table.transform(pattern, polar);
-    statistics.add(index / 10, index % 10, polar, table);
+    add_pattern(statistics, index / 10, index % 10, pattern, table);
   }
   const PatternAverages averages = statistics.averages(Communicator::self());
   for (int bin = 0; bin < grid.bins; ++bin) {
@@ -149,15 +162,13 @@ TEST(MaskedHarmonics, GiveThePlantedPowerBehindABeamStop) {
   const InterpolationTable table(grid, detector, centre, {}, good);
   EXPECT_LT(table.valid_angles(0), 115);
   // Random phases: the masked estimate is unbiased only over orientations.
-  PatternStatistics statistics(grid, 1e-12, 12, 20, 20);
-  std::vector<float> polar(grid.samples());
+  PatternStatistics statistics(grid, 1e-12, 12, 20, 20, best_kernels());
   for (int index = 0; index < 400; ++index) {
     const double phase = 2.0 * units::pi * index / 400.0;
     const auto pattern = draw_pattern(detector, centre, {}, [&](double, double phi) {
       return 10.0 * (1.0 + 0.4 * std::cos(4.0 * (phi - phase / 4.0)));
     });
-    table.transform(pattern, polar);
-    statistics.add(index / 20, index % 20, polar, table);
+    add_pattern(statistics, index / 20, index % 20, pattern, table);
   }
   const PatternAverages averages = statistics.averages(Communicator::self());
   // Each pattern is divided by its own mean over the visible angles, which moves with the phase: some 3 % at this

@@ -134,12 +134,11 @@ AnalysisSettings quick_settings() {
   return settings;
 }
 
-void expect_same(const std::vector<double>& a, const std::vector<double>& b, const char* what,
-                 double tolerance = 1e-6) {
+void expect_same(const std::vector<double>& a, const std::vector<double>& b, const char* what, double tolerance = 0.0) {
   ASSERT_EQ(a.size(), b.size()) << what;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    EXPECT_NEAR(a[i], b[i], tolerance * std::fabs(b[i]) + 1e-15) << what << " at " << i;
+    EXPECT_LE(std::fabs(a[i] - b[i]), tolerance * std::fabs(b[i])) << what << " at " << i;
   }
 }
 

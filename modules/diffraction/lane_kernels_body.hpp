@@ -1,0 +1,248 @@
+// The source of all variants of the lane kernels. A variant's file defines MESOGLASS_VARIANT (a namespace),
+// MESOGLASS_VARIANT_NAME and MESOGLASS_VARIANT_LANES, is compiled for its instruction set, and includes this. Nothing
+// with inline functions is included here: the linker could keep this file's copy of one for the whole program.
+#include "diffraction/lane_kernels.hpp"
+
+namespace mesoglass::diffraction::MESOGLASS_VARIANT {
+
+namespace {
+
+constexpr int lanes = MESOGLASS_VARIANT_LANES;
+constexpr int group = lane_group;
+
+typedef float Lanes __attribute__((vector_size(4 * lanes)));
+typedef float Group __attribute__((vector_size(4 * group)));
+typedef double Half __attribute__((vector_size(8 * group / 2)));
+typedef float HalfFloats __attribute__((vector_size(4 * group / 2)));
+typedef std::int32_t Integers __attribute__((vector_size(4 * lanes)));
+typedef std::uint16_t Shorts __attribute__((vector_size(2 * lanes)));
+
+#define MESOGLASS_INLINE inline __attribute__((always_inline))
+
+template <typename Vector, typename Scalar>
+MESOGLASS_INLINE Vector load(const Scalar* from) {
+  Vector vector;
+  __builtin_memcpy(&vector, from, sizeof(Vector));
+  return vector;
+}
+template <typename Vector, typename Scalar>
+MESOGLASS_INLINE void store(const Vector& vector, Scalar* to) {
+  __builtin_memcpy(to, &vector, sizeof(Vector));
+}
+
+// rows[i][j] <-> rows[j][i].
+MESOGLASS_INLINE void transpose(Group* rows) {
+  Group pairs[group];
+  for (int i = 0; i < group; i += 2) {
+    pairs[i] = __builtin_shufflevector(rows[i], rows[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    pairs[i + 1] = __builtin_shufflevector(rows[i], rows[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  Group quads[group];
+  for (int i = 0; i < group; i += 4) {
+    for (int k = 0; k < 2; ++k) {
+      quads[i + 2 * k] = __builtin_shufflevector(pairs[i + k], pairs[i + 2 + k], 0, 1, 8, 9, 4, 5, 12, 13);
+      quads[i + 2 * k + 1] = __builtin_shufflevector(pairs[i + k], pairs[i + 2 + k], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  for (int i = 0; i < group / 2; ++i) {
+    rows[i] = __builtin_shufflevector(quads[i], quads[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    rows[i + 4] = __builtin_shufflevector(quads[i], quads[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+
+MESOGLASS_INLINE Group sum_of_rows(const Group* r) {
+  return ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));
+}
+
+MESOGLASS_INLINE void add_to(const Group& values, double* sums) {
+  for (int half = 0; half < 2; ++half) {
+    const HalfFloats part = load<HalfFloats>(reinterpret_cast<const float*>(&values) + half * group / 2);
+    store(load<Half>(sums + half * group / 2) + __builtin_convertvector(part, Half), sums + half * group / 2);
+  }
+}
+
+void interleave(const float* const* patterns, std::size_t pixels, float* values, double* sums) {
+  const std::size_t whole = pixels / group * group;
+  for (int first = 0; first < lanes; first += group) {
+    const float* const* source = patterns + first;
+    float* target = values + first;
+    for (std::size_t pixel = 0; pixel < whole; pixel += group) {
+      Group rows[group];
+      for (int lane = 0; lane < group; ++lane) rows[lane] = load<Group>(source[lane] + pixel);
+      add_to(sum_of_rows(rows), sums + pixel);
+      transpose(rows);
+      for (int i = 0; i < group; ++i) store(rows[i], target + (pixel + static_cast<std::size_t>(i)) * lanes);
+    }
+    for (std::size_t pixel = whole; pixel < pixels; ++pixel) {
+      float here[group];
+      for (int lane = 0; lane < group; ++lane) here[lane] = target[pixel * lanes + lane] = source[lane][pixel];
+      sums[pixel] += static_cast<double>(((here[0] + here[1]) + (here[2] + here[3])) +
+                                         ((here[4] + here[5]) + (here[6] + here[7])));
+    }
+  }
+}
+
+void interpolate(const float* pattern, std::ptrdiff_t row, const std::int32_t* offsets, const float* weights,
+                 std::size_t samples, float* values) {
+  for (std::size_t sample = 0; sample < samples; ++sample) {
+    const float* upper = pattern + static_cast<std::ptrdiff_t>(offsets[sample]) * lanes;
+    const float* lower = upper + row * lanes;
+    const float* w = weights + 4 * sample;
+    store((load<Lanes>(upper) * w[0] + load<Lanes>(upper + lanes) * w[1]) +
+              (load<Lanes>(lower) * w[2] + load<Lanes>(lower + lanes) * w[3]),
+          values + sample * lanes);
+  }
+}
+
+void sum(const float* values, int count, float* sums) {
+  Lanes total[4] = {};
+  int index = 0;
+  for (; index + 4 <= count; index += 4) {
+    for (int k = 0; k < 4; ++k) total[k] += load<Lanes>(values + (index + k) * lanes);
+  }
+  for (; index < count; ++index) total[0] += load<Lanes>(values + index * lanes);
+  store((total[0] + total[1]) + (total[2] + total[3]), sums);
+}
+
+void multiply(const float* values, int count, const float* matrix, int width, float* result) {
+  constexpr int tile = 8;  // sums held in registers
+  for (int first = 0; first < width; first += tile) {
+    Lanes total[tile] = {};
+    for (int j = 0; j < count; ++j) {
+      const Lanes value = load<Lanes>(values + static_cast<std::ptrdiff_t>(j) * lanes);
+      const float* line = matrix + static_cast<std::ptrdiff_t>(j) * width + first;
+#pragma GCC unroll 8
+      for (int n = 0; n < tile; ++n) total[n] += value * line[n];
+    }
+#pragma GCC unroll 8
+    for (int n = 0; n < tile; ++n) store(total[n], result + static_cast<std::ptrdiff_t>(first + n) * lanes);
+  }
+}
+
+// cos(n phi) and sin(n phi) at j and half - j differ by signs that depend only on whether n is even.
+MESOGLASS_INLINE void fold(int angles, const float* values, float* even_cosine, float* even_sine, float* odd_cosine,
+                           float* odd_sine) {
+  const int half = angles / 2;
+  const auto at = [&](int j) __attribute__((always_inline)) {
+    return load<Lanes>(values + j * lanes);
+  };
+  const Lanes zero = {};
+  store(at(0) + at(half), even_cosine);
+  store(at(0) - at(half), odd_cosine);
+  store(zero, even_sine);
+  store(zero, odd_sine);
+  for (int j = 1; j <= angles / 4; ++j) {
+    const int to = j * lanes;
+    const Lanes even_near = at(j) + at(j + half);
+    const Lanes odd_near = at(j) - at(j + half);
+    if (2 * j == half) {
+      store(even_near, even_cosine + to);
+      store(zero, even_sine + to);
+      store(zero, odd_cosine + to);
+      store(odd_near, odd_sine + to);
+      continue;
+    }
+    const Lanes even_far = at(half - j) + at(angles - j);
+    const Lanes odd_far = at(half - j) - at(angles - j);
+    store(even_near + even_far, even_cosine + to);
+    store(even_near - even_far, even_sine + to);
+    store(odd_near - odd_far, odd_cosine + to);
+    store(odd_near + odd_far, odd_sine + to);
+  }
+}
+
+void harmonic_powers(const HarmonicTables& tables, const float* values, float* work, float* powers) {
+  const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(tables.folded) * lanes;
+  float* folded[4] = {work, work + line, work + 2 * line, work + 3 * line};
+  fold(tables.angles, values, folded[0], folded[1], folded[2], folded[3]);
+  float* real = work + 4 * line;
+  for (int odd = 0; odd < 2; ++odd) {
+    const int width = odd == 0 ? tables.even_width : tables.odd_width;
+    float* imaginary = real + static_cast<std::ptrdiff_t>(width) * lanes;
+    multiply(folded[2 * odd], tables.folded, odd == 0 ? tables.even_cosine : tables.odd_cosine, width, real);
+    multiply(folded[2 * odd + 1], tables.folded, odd == 0 ? tables.even_sine : tables.odd_sine, width, imaginary);
+    for (int n = odd; n <= tables.angles / 2; n += 2) {
+      const Lanes a = load<Lanes>(real + n / 2 * lanes);
+      const Lanes b = load<Lanes>(imaginary + n / 2 * lanes);
+      store(a * a + b * b, powers + n * lanes);
+    }
+  }
+}
+
+void accumulate(const float* powers, int orders, const float* scale, const float* noise_scale, const float* noise,
+                double* sums, double* squares) {
+  for (int first = 0; first < lanes; first += group) {
+    const Group scaled = load<Group>(scale + first);
+    const Group noise_scaled = load<Group>(noise_scale + first);
+    for (int n = 0; n < orders; n += group) {
+      Group rows[group];
+      for (int i = 0; i < group; ++i) {
+        rows[i] = load<Group>(powers + (n + i) * lanes + first) * scaled - noise_scaled * noise[n + i];
+      }
+      transpose(rows);
+      add_to(sum_of_rows(rows), sums + n);
+      for (int i = 0; i < group; ++i) rows[i] *= rows[i];
+      add_to(sum_of_rows(rows), squares + n);
+    }
+  }
+}
+
+void encode(const float* values, std::size_t samples, const float* scale, const float* offset, const float* lowest,
+            std::uint16_t* stored, std::ptrdiff_t stride) {
+  const Lanes scaled = load<Lanes>(scale);
+  const Lanes zero = load<Lanes>(offset);
+  const Lanes low = load<Lanes>(lowest);
+  const Lanes high = low * 0.0F + 65535.0F;
+  for (std::size_t sample = 0; sample < samples; ++sample) {
+    Lanes level = load<Lanes>(values + sample * lanes) * scaled + zero;
+    level = level > low ? level : low;
+    level = level < high ? level : high;
+    const Integers whole = __builtin_convertvector(level, Integers);
+    store(__builtin_convertvector(whole, Shorts), stored + static_cast<std::ptrdiff_t>(sample) * stride);
+  }
+}
+
+double total(const float* values, std::size_t count) {
+  constexpr std::size_t step = 4 * group / 2;
+  Half sums[4] = {};
+  std::size_t index = 0;
+  for (; index + step <= count; index += step) {
+    for (std::size_t k = 0; k < 4; ++k) {
+      sums[k] += __builtin_convertvector(load<HalfFloats>(values + index + k * group / 2), Half);
+    }
+  }
+  double rest = 0.0;
+  for (; index < count; ++index) rest += static_cast<double>(values[index]);
+  const Half all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  return rest + ((all[0] + all[1]) + (all[2] + all[3]));
+}
+
+void add_powers(const float* spectrum, std::size_t count, double* sums) {
+  for (std::size_t index = 0; index < count; ++index) {
+    const float real = spectrum[2 * index];
+    const float imaginary = spectrum[2 * index + 1];
+    sums[index] += static_cast<double>(real * real + imaginary * imaginary);
+  }
+}
+
+void add_scaled(const float* source, float weight, std::size_t count, float* target) {
+  for (std::size_t index = 0; index < count; ++index) target[index] += weight * source[index];
+}
+
+}  // namespace
+
+extern const LaneKernels kernels;
+const LaneKernels kernels = {MESOGLASS_VARIANT_NAME,
+                             lanes,
+                             interleave,
+                             interpolate,
+                             sum,
+                             harmonic_powers,
+                             multiply,
+                             accumulate,
+                             encode,
+                             total,
+                             add_powers,
+                             add_scaled};
+
+}  // namespace mesoglass::diffraction::MESOGLASS_VARIANT

@@ -1,0 +1,68 @@
+#include "diffraction/pattern_pass.hpp"
+
+#include <algorithm>
+
+namespace mesoglass::diffraction {
+
+PatternPass::PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
+                         OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels)
+    : grid_(grid),
+      pixels_(static_cast<std::size_t>(shape.pixels())),
+      statistics_(statistics),
+      pixel_sums_(pixel_sums),
+      maps_(maps),
+      kernels_(kernels),
+      nothing_(pixels_, 0.0F),
+      lanes_(pixels_ * static_cast<std::size_t>(kernels.lanes), 0.0F),
+      values_(static_cast<std::size_t>(grid.angles) * static_cast<std::size_t>(kernels.lanes), 0.0F),
+      sums_(static_cast<std::size_t>(kernels.lanes), 0.0F),
+      row_pixels_(pixels_, 0.0) {}
+
+void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const float> pattern,
+                      const InterpolationTable& table) {
+  const std::size_t block = statistics_ != nullptr ? statistics_->block_at(row, column) : 0;
+  const bool other_part = row != row_ || block != block_;
+  if (waiting_ > 0 && (other_part || &table != table_ || waiting_ == kernels_.lanes)) work();
+  if (other_part) close_part();
+  row_ = row;
+  block_ = block;
+  part_open_ = true;
+  table_ = &table;
+  patterns_[static_cast<std::size_t>(waiting_)] = pattern.data();
+  columns_[static_cast<std::size_t>(waiting_)] = column;
+  ++waiting_;
+}
+
+void PatternPass::flush() {
+  if (waiting_ > 0) work();
+  close_part();
+  if (maps_ != nullptr) maps_->flush();
+}
+
+void PatternPass::work() {
+  std::fill(patterns_.begin() + waiting_, patterns_.end(), nothing_.data());
+  kernels_.interleave(patterns_.data(), pixels_, lanes_.data(), row_pixels_.data());
+  const Range map_bins = maps_ != nullptr ? maps_->bins() : Range{};
+  const Range bins = statistics_ != nullptr ? Range{0, grid_.bins} : map_bins;
+  if (maps_ != nullptr) {
+    maps_->begin(row_, std::span<const std::int64_t>(columns_).first(static_cast<std::size_t>(waiting_)), kernels_);
+  }
+  for (auto bin = static_cast<int>(bins.begin); bin < bins.end; ++bin) {
+    table_->transform_bin(kernels_, lanes_.data(), bin, values_.data());
+    kernels_.sum(values_.data(), grid_.angles, sums_.data());
+    if (statistics_ != nullptr) statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_);
+    if (map_bins.contains(bin)) maps_->add_bin(bin, values_.data(), sums_.data(), *table_, kernels_);
+  }
+  if (maps_ != nullptr) maps_->end(*table_);
+  waiting_ = 0;
+}
+
+void PatternPass::close_part() {
+  if (!part_open_) return;
+  if (statistics_ != nullptr) statistics_->close_part(block_);
+  if (pixel_sums_ != nullptr) pixel_sums_->add(0, row_pixels_);
+  std::fill(row_pixels_.begin(), row_pixels_.end(), 0.0);
+  part_open_ = false;
+}
+
+}  // namespace mesoglass::diffraction

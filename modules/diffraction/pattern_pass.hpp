@@ -1,0 +1,55 @@
+// The pass over patterns: several at once, those of a row with nearly the same centre, through polar coordinates and
+// angular harmonics bin by bin while the bin's values are in the fastest cache.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "diffraction/aligned_values.hpp"
+#include "diffraction/lane_kernels.hpp"
+#include "diffraction/map_stack.hpp"
+#include "diffraction/order_free_sum.hpp"
+#include "diffraction/pattern_statistics.hpp"
+#include "diffraction/polar_sampling.hpp"
+
+namespace mesoglass::diffraction {
+
+class PatternPass {
+ public:
+  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)) and `maps` may be null: what is null is left out. Without
+  // statistics only the maps' bins are worked. All must outlive the pass.
+  PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
+              OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels = best_kernels());
+
+  // One pattern; columns of a row must ascend. The pattern and the table must stay until flush(), or until a pattern
+  // of another row was added.
+  void add(std::int64_t row, std::int64_t column, std::span<const float> pattern, const InterpolationTable& table);
+  // Works off what waits. After the last pattern of the part that is in memory.
+  void flush();
+
+ private:
+  void work();        // the waiting patterns
+  void close_part();  // of a row, in one block of the statistics
+  PolarGrid grid_;
+  std::size_t pixels_;
+  PatternStatistics* statistics_;
+  OrderFreeSums* pixel_sums_;
+  MapStack* maps_;
+  const LaneKernels& kernels_;
+  std::int64_t row_ = -1;
+  std::size_t block_ = 0;
+  bool part_open_ = false;
+  const InterpolationTable* table_ = nullptr;
+  int waiting_ = 0;
+  std::array<const float*, most_lanes> patterns_{};
+  std::array<std::int64_t, most_lanes> columns_{};
+  AlignedValues<float> nothing_;  // what lanes without a pattern show
+  AlignedValues<float> lanes_;    // [pixel][lane]
+  AlignedValues<float> values_;   // [angle][lane]
+  AlignedValues<float> sums_;     // [lane]
+  AlignedValues<double> row_pixels_;
+};
+
+}  // namespace mesoglass::diffraction

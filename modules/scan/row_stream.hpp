@@ -1,0 +1,56 @@
+// Reading ahead: while a caller works on one block of rows, a thread reads the next.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "core/distribution.hpp"
+#include "scan/scan_reader.hpp"
+
+namespace mesoglass::scan {
+
+// Two buffers, one being read into while the caller has the other. Until it ends, nobody else may read from the
+// reader, and no other HDF5 call may be made on this rank (the library is not made for threads). Not collective.
+class RowStream {
+ public:
+  // `reader` must outlive the stream. `blocks` are read in order.
+  RowStream(const ScanReader& reader, std::vector<Range> blocks);
+  ~RowStream();
+  RowStream(const RowStream&) = delete;
+  RowStream& operator=(const RowStream&) = delete;
+
+  struct Block {
+    Range rows;
+    std::span<const float> patterns;  // [row][scan x][ky][kx]; valid until the next call of next()
+  };
+  // The next block; nothing after the last. Throws what reading threw.
+  [[nodiscard]] std::optional<Block> next();
+  // Seconds that next() has waited for the disk, and that reading took.
+  [[nodiscard]] double waited_s() const noexcept { return waited_s_; }
+  [[nodiscard]] double reading_s() const;
+
+ private:
+  void read_all();
+  static constexpr std::size_t buffers = 2;
+  const ScanReader& reader_;
+  std::vector<Range> blocks_;
+  std::array<std::vector<float>, buffers> buffers_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t read_ = 0;      // blocks that are in their buffers
+  std::size_t returned_ = 0;  // blocks that the caller is done with
+  std::size_t handed_ = 0;    // blocks that the caller has got
+  bool stop_ = false;
+  std::exception_ptr error_;
+  double waited_s_ = 0.0;
+  double reading_s_ = 0.0;
+  std::thread thread_;
+};
+
+}  // namespace mesoglass::scan
