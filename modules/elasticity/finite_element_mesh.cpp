@@ -92,8 +92,7 @@ PetscInt FiniteElementMesh::global_node(const std::array<PetscInt, 3>& node) con
     start[axis] = *(next - 1);
     size[axis] = *next - start[axis];
   }
-  const PetscInt before =
-      start[2] * nodes_[0] * nodes_[1] + size[2] * (start[1] * nodes_[0] + size[1] * start[0]);
+  const PetscInt before = start[2] * nodes_[0] * nodes_[1] + size[2] * (start[1] * nodes_[0] + size[1] * start[0]);
   return before + ((node[2] - start[2]) * size[1] + node[1] - start[1]) * size[0] + node[0] - start[0];
 }
 
@@ -119,8 +118,8 @@ FiniteElementMesh::Exchange FiniteElementMesh::create_exchange(int values) const
   PetscIndexSet targets;
   MESOGLASS_PETSC(ISCreateBlock(communicator_.get(), values, static_cast<PetscInt>(blocks.size()), blocks.data(),
                                 PETSC_COPY_VALUES, targets.put()));
-  MESOGLASS_PETSC(VecScatterCreate(exchange.slabs.get(), nullptr, exchange.elements.get(), targets.get(),
-                                   exchange.scatter.put()));
+  MESOGLASS_PETSC(
+      VecScatterCreate(exchange.slabs.get(), nullptr, exchange.elements.get(), targets.get(), exchange.scatter.put()));
   return exchange;
 }
 

@@ -117,7 +117,8 @@ void FiniteElementSolver::create_solver() {
     std::vector<double> shear(shear_);
     for (double& value : lambda) value *= scale_;
     for (double& value : shear) value *= scale_;
-    multigrid_ = std::make_unique<VoxelMultigrid>(communicator_, *mesh_, grid_, body_, *stiffness_, lambda, shear, levels_);
+    multigrid_ =
+        std::make_unique<VoxelMultigrid>(communicator_, *mesh_, grid_, body_, *stiffness_, lambda, shear, levels_);
     multigrid_->set_up(pc);
   } else {
     MESOGLASS_PETSC(PCSetType(pc, PCGAMG));

@@ -151,8 +151,8 @@ void SlabElements::apply(std::span<const double> displacement, const Tensor& uni
                                   &above_[static_cast<std::size_t>(here)], &above_[static_cast<std::size_t>(next)]},
                                  &lambda_[voxel], &shear_[voxel], grid_.nx, 0, uniform);
       } else {
-        element_rows_.add_forces({low, high}, {below_.data(), above_.data()}, &lambda_[voxel], &shear_[voxel],
-                                 grid_.nx, 0, uniform);
+        element_rows_.add_forces({low, high}, {below_.data(), above_.data()}, &lambda_[voxel], &shear_[voxel], grid_.nx,
+                                 0, uniform);
       }
     }
     finish_slab(slab, force);

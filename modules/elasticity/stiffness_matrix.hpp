@@ -12,7 +12,8 @@
 namespace mesoglass::elasticity {
 
 // Unknowns of nodes that the grips hold, or that nothing but voids touch, are fixed: they have a unit row and column of
-// their own. Symmetric and, without the shifts of a periodic body, positive definite (but for parts that voids cut off).
+// their own. Symmetric and, without the shifts of a periodic body, positive definite (but for parts that voids cut
+// off).
 class StiffnessMatrix {
  public:
   // Moduli of the elements in the order of the mesh's element vectors, lambda and mu in turn, in units that make the

@@ -177,8 +177,7 @@ void VoxelMultigrid::set_up(PC preconditioner) const {
       MESOGLASS_PETSC(KSPSetOperators(smoother, matrix, matrix));
     }
     MESOGLASS_PETSC(KSPSetType(smoother, KSPCHEBYSHEV));
-    MESOGLASS_PETSC(
-        KSPSetTolerances(smoother, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT, smoothing_degree));
+    MESOGLASS_PETSC(KSPSetTolerances(smoother, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT, smoothing_degree));
     MESOGLASS_PETSC(KSPGetPC(smoother, &smoother_pc));
     MESOGLASS_PETSC(PCSetType(smoother_pc, PCPBJACOBI));
   }

@@ -28,7 +28,8 @@ class VoxelMultigrid {
   // `lambda`, `shear`: moduli of this rank's voxels (slabs), in the units of `fine`. `levels` from 2 to
   // largest_levels(). Sizes must allow for it. Collective.
   VoxelMultigrid(const Communicator& communicator, const FiniteElementMesh& mesh, const VoxelGrid& grid, Body body,
-                 const StiffnessMatrix& fine, std::span<const double> lambda, std::span<const double> shear, int levels);
+                 const StiffnessMatrix& fine, std::span<const double> lambda, std::span<const double> shear,
+                 int levels);
   VoxelMultigrid(const VoxelMultigrid&) = delete;
   VoxelMultigrid& operator=(const VoxelMultigrid&) = delete;
   ~VoxelMultigrid() = default;
