@@ -19,6 +19,9 @@ void throw_not_converged(const SolveReport& report, const SolverSettings& settin
     const double earlier = history[history.size() - 1 - back];
     if (!std::isfinite(last)) {
       behaviour = fmt::format("the residual stopped being a number after {} iterations", report.iterations);
+    } else if (lowest == first && last > first) {
+      behaviour =
+          fmt::format("the residual grew from {:.2g} to {:.2g} in {} iterations", first, last, report.iterations);
     } else if (last > 10.0 * std::max(lowest, settings.tolerance)) {
       behaviour = fmt::format("the residual fell to {:.2g} and then grew to {:.2g} in {} iterations", lowest, last,
                               report.iterations);

@@ -1,7 +1,7 @@
 """Iterations, seconds and memory of mg-elastic against mesh size and contrast, as a Markdown table.
 
-usage: elasticity_iterations.py PATH_TO_mg-elastic [SIZES [RANKS [MEDIA]]]
-       sizes comma-separated, default 16,32,64; media comma-separated names of the table below, default all
+usage: elasticity_iterations.py PATH_TO_mg-elastic [SIZES [RANKS [MEDIA [SOLVERS]]]]
+       all lists comma-separated; default 16,32,64 on one rank, all media named below, fft,petsc
 
     mild     every voxel draws its own Young's modulus, uniform within +-50 % of 88.6 GPa
     random   every voxel draws its own, log-uniform over a factor 100: a larger mesh is a larger sample
@@ -56,6 +56,7 @@ def main():
     sizes = [int(size) for size in (sys.argv[2] if len(sys.argv) > 2 else "16,32,64").split(",")]
     ranks = sys.argv[3] if len(sys.argv) > 3 else "1"
     media = sys.argv[4].split(",") if len(sys.argv) > 4 else MEDIA
+    solvers = sys.argv[5].split(",") if len(sys.argv) > 5 else ("fft", "petsc")
     print("| medium | voxels | solver | iterations | seconds | GB |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +66,7 @@ def main():
                 with h5py.File(folder / "input.h5", "w") as file:
                     file["young_modulus"] = young_modulus(medium, size)
                     file.create_group("grid").attrs["voxel_size_nm"] = [1.5, 1.5, 1.5]
-                for solver in ("fft", "petsc"):
+                for solver in solvers:
                     subprocess.run(
                         ["mpirun", "-n", ranks, program, str(folder / "input.h5"), "--poisson-ratio", "0.371",
                          "--mean-strain", "xx=0.01", "--solver", solver, "--output", str(folder / "output.h5"),

@@ -1,10 +1,6 @@
-// Elasticity against exact solutions. Each test also prints its figures as rows of the tables in
-// docs/verification-elasticity.md.
-#include <fmt/format.h>
-
+// Elasticity against exact solutions. Each test also prints its figures for docs/verification-elasticity.md.
 #include <array>
 #include <cmath>
-#include <iostream>
 #include <vector>
 
 #include "core/units.hpp"
@@ -12,19 +8,16 @@
 #include "elasticity/periodic_solver.hpp"
 #include "elasticity/stress_kernel.hpp"
 #include "support/mpi_test.hpp"
+#include "verification_table.hpp"
 
 namespace mesoglass::elasticity {
 namespace {
 
 using mesoglass::test::communicator;
+using test::table_row;
 
 constexpr double young = 88.6;
 constexpr double nu = 0.371;
-
-template <typename... Arguments>
-void table_row(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (communicator().is_root()) std::cout << fmt::format(format, std::forward<Arguments>(arguments)...) << std::endl;
-}
 
 struct InclusionStrain {
   double deviatoric;  // inclusion's mean strain over its eigenstrain, mean over the deviatoric basis
@@ -73,12 +66,16 @@ TEST(Eshelby, SphereTendsToTheUniformInteriorStrain) {
   const double beta = 2.0 * (4.0 - 5.0 * nu) / (15.0 * (1.0 - nu));
   const double alpha = (1.0 + nu) / (3.0 * (1.0 - nu));
   std::array<double, 2> previous{};
-  for (const std::int64_t radius : {2, 4, 8}) {
+  for (const std::int64_t radius : {2, 4, 8, 16}) {
     const std::int64_t n = 4 * radius;
     const auto result = inclusion({n, n, n, {1.5, 1.5, 1.5}}, Body::solid, static_cast<double>(radius));
     const std::array<double, 2> error = {result.deviatoric / (beta * (1.0 - result.fraction)) - 1.0,
                                          result.dilatation / (alpha * (1.0 - result.fraction)) - 1.0};
-    table_row("| sphere | {} | {:.5f} | {:+.2e} | {:+.2e} |", radius, result.fraction, error[0], error[1]);
+    const auto order = [&](std::size_t i) {
+      return radius > 2 ? fmt::format("{:.2f}", std::log2(previous[i] / error[i])) : std::string();
+    };
+    table_row("inclusions", "sphere | {} | {:.5f} | {:+.2e} | {} | {:+.2e} | {}", radius, result.fraction, error[0],
+              order(0), error[1], order(1));
     for (std::size_t i = 0; i < 2; ++i) {
       // First order: halving the voxel halves the error (within 1.6 to 2.6 on the way there).
       if (radius > 2) {
@@ -103,7 +100,11 @@ TEST(Eshelby, CylinderTendsToTheUniformInteriorStrain) {
     const auto result = inclusion({n, n, 1, {0.7, 0.7, 1.0}}, Body::plane_strain, static_cast<double>(radius));
     const std::array<double, 2> error = {result.deviatoric / (shear * (1.0 - result.fraction)) - 1.0,
                                          result.dilatation / (dilatation * (1.0 - result.fraction)) - 1.0};
-    table_row("| cylinder | {} | {:.5f} | {:+.2e} | {:+.2e} |", radius, result.fraction, error[0], error[1]);
+    const auto order = [&](std::size_t i) {
+      return radius > 4 ? fmt::format("{:.2f}", std::log2(previous[i] / error[i])) : std::string();
+    };
+    table_row("inclusions", "cylinder | {} | {:.5f} | {:+.2e} | {} | {:+.2e} | {}", radius, result.fraction, error[0],
+              order(0), error[1], order(1));
     for (std::size_t i = 0; i < 2; ++i) {
       if (radius > 4) {
         EXPECT_GT(previous[i] / error[i], 1.6);
@@ -134,7 +135,7 @@ TEST(FarField, SingleVoxelInThePlaneIsTheQuadrupole) {
       const double expected = prefactor * cosine / squared;
       largest = std::max(largest, std::abs(kernel.value(1, 1, dx, dy, 0) / expected - 1.0));
     }
-    table_row("| plane | {} | {:.2e} |", r, largest);
+    table_row("far-field", "plane | {} | {:.2e}", r, largest);
     EXPECT_LT(largest, 0.5 * previous);
     previous = largest;
   }
@@ -164,7 +165,7 @@ TEST(FarField, SingleVoxelInSpaceIsTheQuadrupole) {
       largest = std::max(largest, std::abs(kernel.value(4, 4, dx, dy, dz) - expected) /
                                       (moduli.shear_gpa / (2.0 * units::pi * std::pow(squared, 1.5)) * amplitude));
     }
-    table_row("| space | {} | {:.2e} |", r, largest);
+    table_row("far-field", "space | {} | {:.2e}", r, largest);
     EXPECT_LT(largest, 0.5 * previous);
     previous = largest;
   }
@@ -187,7 +188,7 @@ TEST(TraceIdentity, ElementKernelHasItsOwnValue) {
   EXPECT_NEAR((1.0 - beta) * (1.0 - 1.0 / 13824.0), 0.54527, 1e-5);
   for (const std::int64_t n : {8, 16, 32}) {
     const double trace = mean_self_response({n, n, n, {1.5, 1.5, 1.5}});
-    table_row("| {} | {:.6f} | {:.6f} |", n, trace / (1.0 - 1.0 / static_cast<double>(n * n * n)), -(1.0 - beta));
+    table_row("trace", "{} | {:.6f} | {:.6f}", n, trace / (1.0 - 1.0 / static_cast<double>(n * n * n)), -(1.0 - beta));
     // The value of a large cell to five digits; smaller cells approach it.
     EXPECT_NEAR(trace / (1.0 - 1.0 / static_cast<double>(n * n * n)), -0.78202, n == 32 ? 1e-5 : 1e-3);
   }
