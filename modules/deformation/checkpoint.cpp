@@ -33,6 +33,10 @@ std::vector<Row> rows_from(const std::vector<double>& values) {
   return rows;
 }
 
+Error damaged(const std::filesystem::path& path, const char* why) {
+  return input_error("checkpoint {} is damaged ({}): start anew with --overwrite", path.string(), why);
+}
+
 Shape own_offset(const VoxelState& state) {
   return {static_cast<std::uint64_t>(state.own.begin)};
 }
@@ -115,6 +119,19 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
     write_components(file, "/voxels/plastic_strain", grid, state, state.plastic_strain, "1");
     write_components(file, "/voxels/stress_fluctuation", grid, state, state.stress_fluctuation, "GPa");
 
+    if (!state.bound_rate.empty()) {
+      const auto width = static_cast<std::uint64_t>(state.components);
+      file.create_dataset<float>("/bounds/rate", voxels, "1/s", "bound of each voxel's rate");
+      file.write_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
+      file.create_dataset<float>("/bounds/radius", voxels, "GPa", "how far its stress may move");
+      file.write_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
+      file.create_dataset<float>("/bounds/stress", {voxels.front(), width}, "GPa", "the stress it was found at");
+      file.write_part<float>("/bounds/stress", {static_cast<std::uint64_t>(state.own.begin), 0}, {state.count(), width},
+                             state.bound_stress);
+      file.write("/bounds/weight_unit_exponent", std::vector<std::int64_t>{state.weight_unit_exponent}, "1",
+                 "a unit of weight is 2^this per second");
+    }
+
     auto live = communicator.all_gather(std::span<const LiveSoftening>(state.live));
     std::sort(live.begin(), live.end(),
               [](const LiveSoftening& a, const LiveSoftening& b) { return a.voxel < b.voxel; });
@@ -154,8 +171,7 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
       file.shape("/voxels/generation") != voxels || file.shape("/voxels/permanent_softening") != voxels ||
       file.shape("/voxels/last_strain") != components || file.shape("/voxels/plastic_strain") != components ||
       file.shape("/voxels/stress_fluctuation") != components) {
-    throw input_error("checkpoint {} is damaged (its tables do not fit together): start anew with --overwrite",
-                      path.string());
+    throw damaged(path, "its tables do not fit together");
   }
   progress.draws = static_cast<std::uint64_t>(counts[0]);
   progress.segment = counts[1];
@@ -176,19 +192,37 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   read_components(file, "/voxels/last_strain", state, state.last_strain);
   read_components(file, "/voxels/plastic_strain", state, state.plastic_strain);
   read_components(file, "/voxels/stress_fluctuation", state, state.stress_fluctuation);
+  if (!state.bound_rate.empty()) {
+    const auto width = static_cast<std::uint64_t>(state.components);
+    const auto exponent = file.read<std::int64_t>("/bounds/weight_unit_exponent");
+    if (exponent.size() != 1 || file.shape("/bounds/rate") != voxels || file.shape("/bounds/radius") != voxels ||
+        file.shape("/bounds/stress") != Shape{voxels.front(), width}) {
+      throw damaged(path, "its tables do not fit together");
+    }
+    state.weight_unit_exponent = static_cast<int>(exponent.front());
+    file.read_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
+    file.read_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
+    file.read_part<float>("/bounds/stress", {static_cast<std::uint64_t>(state.own.begin), 0}, {state.count(), width},
+                          state.bound_stress);
+  }
   state.live.clear();
   for (std::size_t entry = 0; entry < live_voxels.size(); ++entry) {
     if (!state.own.contains(live_voxels[entry])) continue;
     state.live.push_back({live_voxels[entry], live_values[2 * entry], live_values[2 * entry + 1]});
   }
   collectively(communicator, [&] {
-    for (const auto* values :
-         {&state.permanent_softening, &state.last_strain, &state.plastic_strain, &state.stress_fluctuation}) {
-      if (!std::all_of(values->begin(), values->end(), [](double value) { return std::isfinite(value); })) {
-        throw input_error("checkpoint {} is damaged (it holds values that are no numbers): start anew with --overwrite",
-                          path.string());
+    const auto check = [&](const auto& values) {
+      if (!std::all_of(values.begin(), values.end(), [](auto value) { return std::isfinite(value); })) {
+        throw damaged(path, "it holds values that are no numbers");
       }
-    }
+    };
+    check(state.permanent_softening);
+    check(state.last_strain);
+    check(state.plastic_strain);
+    check(state.stress_fluctuation);
+    check(state.bound_rate);
+    check(state.bound_radius);
+    check(state.bound_stress);
   });
 }
 

@@ -23,7 +23,8 @@ const std::map<std::string, FreeVolumeCriterion> criterion_names = {
     {"softening", FreeVolumeCriterion::softening},
     {"plastic-strain", FreeVolumeCriterion::plastic_strain},
     {"dilatation", FreeVolumeCriterion::dilatation}};
-const std::map<std::string, EngineKind> engine_names = {{"direct", EngineKind::direct}};
+const std::map<std::string, EngineKind> engine_names = {{"fast", EngineKind::fast},
+                                                        {"direct", EngineKind::direct}};
 
 template <typename T>
 std::vector<std::string> names_of(const std::map<std::string, T>& names) {
@@ -145,9 +146,11 @@ void add_deformation_options(OptionTable& table) {
           "No transformation may have a barrier below the elastic energy that it costs: Q = max(Q, dE). Raises the "
           "strength; stops energy pumping with parameter sets that the start-up check warns about.");
   table.flag("allow-pumping").text("Run even where the start-up check expects endless avalanches.");
-  table.text("engine", "direct")
+  table.text("engine", "fast")
       .choices(names_of(engine_names))
-      .text("How the process is sampled. direct: every rate is computed after every event.");
+      .text(
+          "How the process is sampled; both sample the same one. fast: looks only at voxels that matter. direct: "
+          "computes every rate after every event, for checking on small samples.");
   table.integer("largest-sweeps", 2000)
       .range(1, 1e9)
       .text("An avalanche that has not ended after so many sweeps ends the run with an error that says why.");

@@ -37,7 +37,10 @@ enum class FreeVolumeCriterion {
 };
 
 // How the stochastic process is sampled; the process is the same.
-enum class EngineKind { direct };
+enum class EngineKind {
+  fast,    // looks only at voxels that matter
+  direct,  // computes every rate after every event
+};
 
 struct KineticParameters {
   double temperature_k = 300.0;
@@ -78,7 +81,7 @@ struct ObservableParameters {
 
 struct DeformationParameters {
   std::uint64_t seed = 1;
-  EngineKind engine = EngineKind::direct;
+  EngineKind engine = EngineKind::fast;
   KineticParameters kinetics;
   LoadingParameters loading;
   ObservableParameters observables;

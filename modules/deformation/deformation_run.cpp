@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "core/progress.hpp"
 #include "core/units.hpp"
@@ -93,7 +94,7 @@ class Runner {
     }
     output_.emplace(communicator_, files_.output, files_.if_exists);
     if (checkpoint_there && files_.resume) {
-      VoxelState state(engine_->state().own, engine_->state().components);
+      VoxelState state = engine_->state();
       read_checkpoint(communicator_, checkpoint_path_, identity_, glass_.grid, progress_, state);
       engine_->restore(std::move(state));
       spool_.emplace(communicator_, spool_path_, progress_.events);
@@ -119,8 +120,9 @@ class Runner {
 
   void poll(std::int64_t step) {
     if (!hooks_.checkpoint_request) return;
-    const CheckpointRequest request = hooks_.checkpoint_request(step);
-    if (request == CheckpointRequest::none) return;
+    requested_ = std::max(requested_, hooks_.checkpoint_request(step));
+    if (requested_ == CheckpointRequest::none || !engine_->resumable()) return;
+    const CheckpointRequest request = std::exchange(requested_, CheckpointRequest::none);
     checkpoint();
     if (request == CheckpointRequest::write_and_stop) {
       const Error stop = stopped_at_checkpoint(checkpoint_path_);
@@ -421,6 +423,7 @@ class Runner {
   std::optional<AtomicOutput> output_;
   std::optional<EventSpool> spool_;
   RandomDraws draws_;
+  CheckpointRequest requested_ = CheckpointRequest::none;  // until the engine can be resumed
   RunProgress progress_;
   elasticity::Means means_;
   FreeVolumeClusters clusters_;

@@ -61,9 +61,14 @@ class Engine {
   // -V/2 sum of plastic strain : stress fluctuation, in eV. Collective.
   [[nodiscard]] virtual double fluctuation_energy_ev() = 0;
 
-  // The voxels' state, up to date. Collective where an engine has to bring it up to date.
+  // Brings the stress of all voxels up to date. Collective.
+  virtual void synchronise() {}
+  // The voxels' state; their stress only after synchronise().
   [[nodiscard]] virtual const VoxelState& state() = 0;
-  // Goes on from a state, as if it had come there by itself. Not collective.
+  // Whether restore(state()) would go on bit for bit now; if not, it will soon, after some more events. The same on all
+  // ranks.
+  [[nodiscard]] virtual bool resumable() const { return true; }
+  // Goes on from a state, as if it had come there by itself. Collective.
   virtual void restore(VoxelState state) = 0;
   // Engine memory on this rank in bytes, as allocated.
   [[nodiscard]] virtual double memory_bytes() const = 0;

@@ -265,7 +265,7 @@ TEST(DeformationRun, ResumesBitForBit) {
       DeformationHooks hooks;
       // Also a checkpoint that the run goes on from, as with SIGUSR1.
       hooks.checkpoint_request = [&](std::int64_t step) {
-        if (step == 270) return CheckpointRequest::write_and_stop;
+        if (step == 120) return CheckpointRequest::write_and_stop;
         return step == 40 ? CheckpointRequest::write : CheckpointRequest::none;
       };
       try {

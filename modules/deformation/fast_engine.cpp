@@ -1,0 +1,646 @@
+#include "deformation/fast_engine.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/units.hpp"
+#include "deformation/softening.hpp"
+
+namespace mesoglass::deformation {
+
+namespace {
+
+// A bound is this many times the rate it was found from: looser bounds cost rejected candidates, tighter ones looks.
+constexpr double bound_margin = 2.0;
+
+// All least bounds together make about as many candidates as there are events when the whole sample flows, which then
+// are rejected; but nobody whose rate is below the least bound has to be looked at.
+constexpr double least_bounds_an_event = 1.0;
+
+// Where next to nothing happens for long (a sample without load, an endless hold), least bounds make candidates in
+// vain: after so many more of them than voxels, the least bound is lowered by this factor until the next event.
+constexpr std::int64_t patience = 1000;
+constexpr double lower_by = 1e-6;
+constexpr double smallest_bound = 1e-36;  // 1/s, in single precision's range
+
+// Half width of the window in which an event's stress is added at once, and edge of a brick, in voxels: chosen by time
+// an event (docs/deformation.md).
+std::int64_t window_for(const VoxelGrid& grid) noexcept {
+  return grid.dimensions() == 2 ? 24 : 8;
+}
+std::int64_t brick_edge_for(const VoxelGrid& grid) noexcept {
+  if (grid.dimensions() == 3) return 4;
+  return grid.voxel_count() <= 512 * 512 ? 8 : 16;
+}
+
+// Events between two transforms of the whole field: a transform costs time in proportion to the number of voxels, and
+// catching up with n events costs time in proportion to n.
+std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
+  return std::max<std::size_t>(64, static_cast<std::size_t>(std::sqrt(static_cast<double>(grid.voxel_count()))));
+}
+
+std::size_t cache_places_for(std::size_t own_voxels) noexcept {
+  return std::clamp<std::size_t>(own_voxels / 16, 1024, 65536);
+}
+
+// Rate (1/s) that every voxel may be given for free: once within the time in which the test strains the sample by a
+// transformation's own strain, or within a creep test.
+double least_bound_for(const DeformationParameters& parameters, const catalog::Catalog& glass) noexcept {
+  const auto& loading = parameters.loading;
+  const double time_s =
+      loading.kind == LoadingKind::creep ? loading.hold_time_s : glass.types.front().gamma0 / loading.strain_rate_per_s;
+  return least_bounds_an_event / time_s;
+}
+
+elasticity::IsotropicModuli moduli_of(const DeformationParameters& parameters, const catalog::Catalog& glass) {
+  const auto& matrix = glass.types.front();
+  return elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
+}
+
+double norm_of(std::span<const double> components) noexcept {
+  double square = 0.0;
+  for (const double component : components) square += component * component;
+  return std::sqrt(square);
+}
+
+float rounded_up(double value) noexcept {
+  const auto rounded = static_cast<float>(value);
+  return static_cast<double>(rounded) < value ? std::nextafter(rounded, std::numeric_limits<float>::infinity())
+                                              : rounded;
+}
+
+}  // namespace
+
+FastEngine::FastEngine(const Communicator& communicator, const DeformationParameters& parameters,
+                       const catalog::Catalog& glass)
+    : communicator_(communicator),
+      glass_(glass),
+      kinetics_(parameters.kinetics),
+      recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
+      least_bound_(least_bound_for(parameters, glass)),
+      least_bound_now_(least_bound_),
+      kernel_(glass.grid, moduli_of(parameters, glass), basis_kind(glass), elasticity::KernelMean::zero_stress),
+      modes_(glass, parameters.kinetics, parameters.seed, kernel_),
+      solver_(communicator, glass.grid, moduli_of(parameters, glass), kernel_.basis()),
+      state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()),
+      weights_(state_.count()),
+      drift_at_(state_.count(), 0.0F),
+      applied_(state_.count(), 0),
+      drift_(glass.grid, kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()), window_for(glass.grid),
+             brick_edge_for(glass.grid)),
+      log_limit_(log_limit_for(glass.grid)),
+      cache_(1, 1) {
+  constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
+  constants_.inverse_kt = 1.0 / (units::boltzmann_ev_per_k * kinetics_.temperature_k);
+  constants_.attempt_rate =
+      kinetics_.attempt_rate_per_s * (kinetics_.rate_volume ? glass.grid.voxel_volume_nm3() : 1.0);
+  constants_.components = kernel_.count();
+  constants_.energy_guard = kinetics_.energy_guard;
+  const std::size_t block = sensitive_block_size(constants_, padded_modes(modes_.catalog_modes().largest_mode_count()));
+  cache_ = ModeCache(cache_places_for(state_.count()), block);
+  scratch_.resize(block);
+  state_.bound_rate.assign(state_.count(), 0.0F);
+  // No bound holds yet, so that the first look evaluates everybody.
+  state_.bound_radius.assign(state_.count(), -1.0F);
+  state_.bound_stress.assign(state_.count() * static_cast<std::size_t>(state_.components), 0.0F);
+  state_.weight_unit_exponent = std::ilogb(least_bound_);
+}
+
+double FastEngine::softening_of(std::size_t own_voxel) const noexcept {
+  const double permanent = state_.permanent_softening[own_voxel];
+  const auto live = live_at_.find(own_voxel);
+  if (live == live_at_.end()) return permanent;
+  const LiveSoftening& entry = state_.live[live->second];
+  return permanent + entry.at_event * std::exp(-entry.age_s / recovery_time_s_);
+}
+
+StrainComponents FastEngine::stress_of(std::size_t own_voxel) const noexcept {
+  StrainComponents stress{};
+  for (int c = 0; c < state_.components; ++c) {
+    stress[static_cast<std::size_t>(c)] =
+        state_.stress_fluctuation[state_.at(c, own_voxel)] + mean_stress_[static_cast<std::size_t>(c)];
+  }
+  return stress;
+}
+
+std::size_t FastEngine::padded(std::size_t own_voxel) const noexcept {
+  return padded_modes(modes_.count(own_voxel));
+}
+
+void FastEngine::fill_block(std::size_t own_voxel, double softening, double* block) const {
+  const auto components = static_cast<std::size_t>(state_.components);
+  const std::size_t row = padded(own_voxel);
+  StrainComponents last{};
+  for (std::size_t c = 0; c < components; ++c) last[c] = state_.last_strain[state_.at(static_cast<int>(c), own_voxel)];
+  VoxelModes modes;
+  modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
+                  std::span(last).first(components), modes);
+
+  std::fill_n(block, sensitive_block_size(constants_, row), 0.0);
+  std::fill_n(block, row, padding_barrier_ev);
+  double* sensitivity = block + block_size(constants_, row);
+  const double kt_a_strain_gpa = steepest_slope(constants_) * constants_.inverse_kt;
+  for (std::size_t mode = 0; mode < modes.count; ++mode) {
+    const auto strain = modes.strain_of(mode);
+    block[mode] = modes.softened_ev(mode, softening);
+    for (std::size_t c = 0; c < components; ++c) block[(c + 1) * row + mode] = strain[c];
+    if (constants_.energy_guard) block[(components + 1) * row + mode] = modes.self_energy_ev[mode];
+    sensitivity[mode] = kt_a_strain_gpa * norm_of(strain);
+  }
+}
+
+const double* FastEngine::modes_of(std::size_t own_voxel) {
+  if (live_at_.contains(own_voxel)) {
+    fill_block(own_voxel, softening_of(own_voxel), scratch_.data());
+    return scratch_.data();
+  }
+  bool filled = false;
+  double* block = cache_.find(own_voxel, state_.generation[own_voxel], filled);
+  if (!filled) fill_block(own_voxel, state_.permanent_softening[own_voxel], block);
+  return block;
+}
+
+void FastEngine::bring_up_to_date(std::size_t own_voxel) noexcept {
+  const VoxelPlace place = place_of(own_voxel);
+  const auto components = static_cast<std::size_t>(state_.components);
+  StrainComponents stress{};
+  for (std::size_t c = 0; c < components; ++c) {
+    stress[c] = state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)];
+  }
+  for (std::size_t event = applied_[own_voxel]; event < log_.size(); ++event) {
+    const LoggedEvent& logged = log_[event];
+    if (drift_.in_window(logged.place, place)) continue;
+    kernel_.superpose_at(place[0] - logged.place[0], place[1] - logged.place[1], place[2] - logged.place[2],
+                         std::span(logged.strain).first(components), stress.data());
+  }
+  for (std::size_t c = 0; c < components; ++c) {
+    state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)] = stress[c];
+  }
+  applied_[own_voxel] = static_cast<std::uint32_t>(log_.size());
+  drift_at_[own_voxel] = drift_.drift(drift_.brick_of(place));
+}
+
+double FastEngine::evaluate(std::size_t own_voxel) {
+  bring_up_to_date(own_voxel);
+  const auto components = static_cast<std::size_t>(state_.components);
+  const StrainComponents stress = stress_of(own_voxel);
+  const RateBound found = bound_rate_of_voxel(constants_, modes_of(own_voxel), padded(own_voxel), stress.data(),
+                                              bound_margin, least_bound_now_);
+  for (std::size_t c = 0; c < components; ++c) {
+    state_.bound_stress[own_voxel * components + c] = static_cast<float>(stress[c]);
+  }
+  state_.bound_rate[own_voxel] = rounded_up(found.bound_rate);
+  if (found.radius_gpa < 0.0) {
+    state_.bound_radius[own_voxel] = -1.0F;
+    unstable_.push_back(static_cast<std::uint32_t>(own_voxel));
+  } else {
+    // Stress and radius are kept in single precision: the radius gives up more than their rounding.
+    const double rounding = 1e-6 * (1.0 + norm_of(std::span(stress).first(components)));
+    const double radius = std::min(std::max(0.0, found.radius_gpa * (1.0 - 1e-6) - rounding), 1e30);
+    state_.bound_radius[own_voxel] = static_cast<float>(radius);
+    drift_.limit_slack(drift_.brick_of(place_of(own_voxel)), radius);
+  }
+  enter_weight(own_voxel);
+  return found.rate;
+}
+
+int FastEngine::largest_weight_bits() const noexcept {
+  return 62 - std::bit_width(static_cast<std::uint64_t>(glass_.grid.voxel_count()));
+}
+
+void FastEngine::enter_weight(std::size_t own_voxel) noexcept {
+  const double largest = std::ldexp(1.0, largest_weight_bits());
+  const double weight =
+      std::ceil(std::ldexp(static_cast<double>(state_.bound_rate[own_voxel]), -state_.weight_unit_exponent));
+  if (weight > largest) overflow_ = true;
+  weights_.set(own_voxel, static_cast<std::uint64_t>(std::min(weight, largest)));
+}
+
+void FastEngine::rescale_weights() {
+  double largest = 0.0;
+  for (const float bound : state_.bound_rate) largest = std::max(largest, static_cast<double>(bound));
+  largest = communicator_.max(largest);
+  const int voxel_bits = std::bit_width(static_cast<std::uint64_t>(glass_.grid.voxel_count()));
+  // 2^8 units for the average voxel even where one voxel holds all the rate.
+  const int bits = std::min(voxel_bits + 8, largest_weight_bits());
+  state_.weight_unit_exponent = std::ilogb(largest) + 1 - bits;
+  overflow_ = false;
+  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) enter_weight(voxel);
+}
+
+double FastEngine::slack(std::size_t own_voxel, double drift) const noexcept {
+  const auto components = static_cast<std::size_t>(state_.components);
+  double square = 0.0;
+  for (std::size_t c = 0; c < components; ++c) {
+    const double moved = state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)] + mean_stress_[c] -
+                         static_cast<double>(state_.bound_stress[own_voxel * components + c]);
+    square += moved * moved;
+  }
+  return static_cast<double>(state_.bound_radius[own_voxel]) - (drift - static_cast<double>(drift_at_[own_voxel])) -
+         std::sqrt(square);
+}
+
+void FastEngine::look_through(std::size_t brick) {
+  const auto drift = static_cast<double>(drift_.drift(brick));
+  double least = std::numeric_limits<double>::infinity();
+  drift_.for_each_row(brick, [&](std::int64_t first, std::int64_t count) {
+    const std::size_t begin = local(first);
+    for (std::size_t voxel = begin; voxel < begin + static_cast<std::size_t>(count); ++voxel) {
+      double left = slack(voxel, drift);
+      if (left < 0.0) {
+        evaluate(voxel);
+        // An unstable voxel is on the list of those to be evaluated next time.
+        if (state_.bound_radius[voxel] < 0.0F) continue;
+        left = static_cast<double>(state_.bound_radius[voxel]);
+      }
+      least = std::min(least, left);
+    }
+  });
+  drift_.set_slack(brick, least);
+}
+
+void FastEngine::settle() {
+  if (settled_) return;
+  unevaluated_.insert(unevaluated_.end(), unstable_.begin(), unstable_.end());
+  unstable_.clear();
+  std::sort(unevaluated_.begin(), unevaluated_.end());
+  unevaluated_.erase(std::unique(unevaluated_.begin(), unevaluated_.end()), unevaluated_.end());
+  for (const std::size_t voxel : unevaluated_) evaluate(voxel);
+  unevaluated_.clear();
+  for (std::size_t brick = 0; brick < drift_.brick_count(); ++brick) {
+    if (drift_.due(brick)) look_through(brick);
+  }
+  std::sort(unstable_.begin(), unstable_.end());
+  unstable_.erase(std::unique(unstable_.begin(), unstable_.end()), unstable_.end());
+
+  const auto gather = [&] {
+    weight_sums_.clear();
+    weight_sum_ = 0;
+    unstable_anywhere_ = 0;
+    bool overflow = false;
+    const Totals own{weights_.total(), unstable_.size(), overflow_ ? std::uint64_t{1} : 0};
+    for (const Totals& totals : communicator_.all_gather(own)) {
+      weight_sums_.push_back(totals.weight_sum);
+      weight_sum_ += totals.weight_sum;
+      unstable_anywhere_ += totals.unstable;
+      overflow = overflow || totals.overflow != 0;
+    }
+    return overflow;
+  };
+  // Too coarse where the rounding up to whole units would be most of the sum.
+  const auto too_coarse = [&] { return weight_sum_ < 4 * static_cast<std::uint64_t>(glass_.grid.voxel_count()); };
+  if (gather() || too_coarse()) {
+    rescale_weights();
+    (void)gather();
+  }
+  settled_ = true;
+}
+
+void FastEngine::set_mean_stress(std::span<const double> components) {
+  StrainComponents change{};
+  for (std::size_t c = 0; c < components.size(); ++c) {
+    change[c] = components[c] - mean_stress_[c];
+    mean_stress_[c] = components[c];
+  }
+  const double distance = norm_of(change);
+  if (distance == 0.0) return;
+  drift_.add_uniform(distance);
+  settled_ = false;
+}
+
+void FastEngine::age_live(double elapsed_s) {
+  const double lifetime = recovery_times_until_forgotten * recovery_time_s_;
+  // Every rank knows the ages of all, so that all know when somebody's voxel has to be looked at.
+  for (double& age : live_ages_) age += elapsed_s;
+  const auto forgotten =
+      std::remove_if(live_ages_.begin(), live_ages_.end(), [lifetime](double age) { return age > lifetime; });
+  if (forgotten != live_ages_.end()) settled_ = false;
+  live_ages_.erase(forgotten, live_ages_.end());
+
+  for (std::size_t entry = 0; entry < state_.live.size();) {
+    state_.live[entry].age_s += elapsed_s;
+    if (state_.live[entry].age_s > lifetime) {
+      unevaluated_.push_back(static_cast<std::uint32_t>(local(state_.live[entry].voxel)));
+      forget_live(entry);
+    } else {
+      ++entry;
+    }
+  }
+}
+
+void FastEngine::forget_live(std::size_t entry) {
+  live_at_.erase(local(state_.live[entry].voxel));
+  if (entry + 1 < state_.live.size()) {
+    state_.live[entry] = state_.live.back();
+    live_at_[local(state_.live[entry].voxel)] = entry;
+    // The moved one has still to age where age_live is at work: it stands at `entry`, which is visited next.
+  }
+  state_.live.pop_back();
+}
+
+FastEngine::Outcome FastEngine::look_at_candidate(std::uint64_t position, RandomStream& choice) {
+  const std::size_t voxel = weights_.find(position);
+  const double bound = std::ldexp(static_cast<double>(weights_.weight(voxel)), state_.weight_unit_exponent);
+  Outcome outcome;
+  const double rate = evaluate(voxel);
+  outcome.weight_sum = weights_.total();
+  outcome.overflow = overflow_;
+  outcome.bound_broken = rate > bound;
+  outcome.accepted = choice.uniform() * bound < rate;
+  if (!outcome.accepted) return outcome;
+
+  const StrainComponents stress = stress_of(voxel);
+  const double* block = modes_of(voxel);
+  const std::size_t row = padded(voxel);
+  std::array<double, catalog::most_modes + mode_group> barriers;
+  barriers_of_voxel(constants_, block, row, stress.data(), barriers.data());
+  double rest = choice.uniform() * rate;
+  std::size_t mode = 0;
+  for (std::size_t m = 0; m < static_cast<std::size_t>(modes_.count(voxel)); ++m) {
+    const double mode_rate = constants_.attempt_rate * rate_exponential(-barriers[m] * constants_.inverse_kt);
+    if (!(mode_rate > 0.0)) continue;
+    mode = m;
+    if (rest < mode_rate) break;
+    rest -= mode_rate;
+  }
+  outcome.event = transformation_of(voxel, mode, barriers[mode], block);
+  for (int c = 0; c < state_.components; ++c) {
+    outcome.stress_fluctuation[static_cast<std::size_t>(c)] = state_.stress_fluctuation[state_.at(c, voxel)];
+  }
+  return outcome;
+}
+
+Transformation FastEngine::transformation_of(std::size_t own_voxel, std::size_t mode, double barrier_ev,
+                                             const double* block) const noexcept {
+  Transformation flip;
+  flip.voxel = state_.own.begin + static_cast<std::int64_t>(own_voxel);
+  flip.mode = static_cast<std::int32_t>(mode);
+  flip.generation = state_.generation[own_voxel];
+  flip.barrier_ev = barrier_ev;
+  for (int c = 0; c < state_.components; ++c) {
+    flip.strain[static_cast<std::size_t>(c)] = block[static_cast<std::size_t>(c + 1) * padded(own_voxel) + mode];
+  }
+  return flip;
+}
+
+void FastEngine::lower_least_bound() {
+  least_bound_now_ = std::max(least_bound_now_ * lower_by, smallest_bound);
+  std::fill(state_.bound_radius.begin(), state_.bound_radius.end(), -1.0F);
+  drift_.make_all_due();
+  settled_ = false;
+}
+
+ThermalStep FastEngine::next_event(double horizon_s, RandomDraws& draws) {
+  double elapsed = 0.0;
+  least_bound_now_ = least_bound_;
+  std::int64_t rejected_in_vain = 0;
+  for (;;) {
+    if (rejected_in_vain > glass_.grid.voxel_count() + patience) {
+      rejected_in_vain = 0;
+      lower_least_bound();
+    }
+    settle();
+    const double total_bound = std::ldexp(static_cast<double>(weight_sum_), state_.weight_unit_exponent);
+    const double waiting_time = draws.next(RandomPurpose::waiting_time).exponential() / total_bound;
+    RandomStream choice = draws.next(RandomPurpose::event_choice);
+    ++draws.count;
+    if (!(elapsed + waiting_time < horizon_s)) {
+      age_live(horizon_s - elapsed);
+      return {horizon_s, std::nullopt};
+    }
+    age_live(waiting_time);
+    elapsed += waiting_time;
+
+    auto position =
+        std::min(static_cast<std::uint64_t>(choice.uniform() * static_cast<double>(weight_sum_)), weight_sum_ - 1);
+    int owner = 0;
+    while (position >= weight_sums_[static_cast<std::size_t>(owner)]) {
+      position -= weight_sums_[static_cast<std::size_t>(owner)];
+      ++owner;
+    }
+    Outcome outcome;
+    if (communicator_.rank() == owner) outcome = look_at_candidate(position, choice);
+    outcome = communicator_.broadcast(outcome, owner);
+    if (outcome.bound_broken) {
+      throw Error(ExitCode::failure,
+                  "a voxel's rate exceeded its bound (an error of the fast engine): please report it with the input, "
+                  "and use --engine direct",
+                  true);
+    }
+    auto& owner_sum = weight_sums_[static_cast<std::size_t>(owner)];
+    weight_sum_ += outcome.weight_sum - owner_sum;
+    owner_sum = outcome.weight_sum;
+    if (outcome.overflow) settled_ = false;
+    if (outcome.accepted) {
+      known_voxel_ = outcome.event.voxel;
+      known_fluctuation_ = outcome.stress_fluctuation;
+      return {elapsed, outcome.event};
+    }
+    ++rejected_in_vain;
+  }
+}
+
+std::vector<Transformation> FastEngine::unstable() {
+  settle();
+  if (unstable_anywhere_ == 0) return {};
+  std::vector<Transformation> own;
+  std::array<double, catalog::most_modes + mode_group> barriers;
+  for (const std::size_t voxel : unstable_) {
+    const StrainComponents stress = stress_of(voxel);
+    const double* block = modes_of(voxel);
+    barriers_of_voxel(constants_, block, padded(voxel), stress.data(), barriers.data());
+    const auto lowest = std::min_element(barriers.begin(), barriers.begin() + modes_.count(voxel));
+    own.push_back(transformation_of(voxel, static_cast<std::size_t>(lowest - barriers.begin()), *lowest, block));
+  }
+  return communicator_.all_gather(std::span<const Transformation>(own));
+}
+
+void FastEngine::change_voxel(const Transformation& flip) {
+  const std::size_t voxel = local(flip.voxel);
+  double square = 0.0;
+  for (int c = 0; c < state_.components; ++c) {
+    const double strain = flip.strain[static_cast<std::size_t>(c)];
+    state_.plastic_strain[state_.at(c, voxel)] += strain;
+    state_.last_strain[state_.at(c, voxel)] = strain;
+    square += strain * strain;
+  }
+  state_.permanent_softening[voxel] = permanent_softening_after(kinetics_, state_.permanent_softening[voxel], square);
+  ++state_.generation[voxel];
+  if (const auto old = live_at_.find(voxel); old != live_at_.end()) forget_live(old->second);
+  if (kinetics_.temporary_softening > 0.0) {
+    live_at_[voxel] = state_.live.size();
+    state_.live.push_back({flip.voxel, kinetics_.temporary_softening * square, 0.0});
+  }
+  unevaluated_.push_back(static_cast<std::uint32_t>(voxel));
+}
+
+void FastEngine::add_stress(const Transformation& flip) {
+  const auto components = static_cast<std::size_t>(state_.components);
+  const std::span<const double> strain(flip.strain.data(), components);
+  const VoxelPlace source = glass_.grid.coordinates(flip.voxel);
+  const auto& grid = glass_.grid;
+  const std::int64_t window = drift_.window();
+  const auto add_row = [&](std::int64_t y, std::int64_t z) {
+    const auto add = [&](std::int64_t begin, std::int64_t count) {
+      kernel_.superpose_row(flip.voxel, strain, begin, count, y, z,
+                            state_.stress_fluctuation.data() + local(grid.index(begin, y, z)), state_.count());
+    };
+    const std::int64_t width = 2 * window + 1;
+    if (width >= grid.nx) return add(0, grid.nx);
+    const std::int64_t begin = (source[0] - window + grid.nx) % grid.nx;
+    const std::int64_t first = std::min(width, grid.nx - begin);
+    add(begin, first);
+    if (first < width) add(0, width - first);
+  };
+  const Range slabs = grid.slabs_of(communicator_.rank(), communicator_.size());
+  for (std::int64_t slab = slabs.begin; slab < slabs.end; ++slab) {
+    if (grid.dimensions() == 2) {
+      if (drift_.in_window(source, {source[0], slab, 0})) add_row(slab, 0);
+      continue;
+    }
+    if (!drift_.in_window(source, {source[0], source[1], slab})) continue;
+    for (std::int64_t y = 0; y < grid.ny; ++y) {
+      if (drift_.in_window(source, {source[0], y, slab})) add_row(y, slab);
+    }
+  }
+  drift_.add_transformation(source, norm_of(strain));
+  log_.push_back({source, flip.strain});
+}
+
+double FastEngine::transform(std::span<const Transformation> transformations) {
+  const auto fluctuation_work = [&](const Transformation& flip) {
+    const std::size_t voxel = local(flip.voxel);
+    double work = 0.0;
+    for (int c = 0; c < state_.components; ++c) {
+      work += state_.stress_fluctuation[state_.at(c, voxel)] * flip.strain[static_cast<std::size_t>(c)];
+    }
+    return work;
+  };
+  // One term a transformation, which its voxel's owner knows and the others add zero to. The work of the event that was
+  // just chosen is known to all.
+  const bool known = transformations.size() == 1 && transformations.front().voxel == known_voxel_;
+  known_voxel_ = -1;
+  std::vector<double> work(transformations.size(), 0.0);
+  if (known) {
+    const Transformation& flip = transformations.front();
+    for (std::size_t c = 0; c < static_cast<std::size_t>(state_.components); ++c) {
+      work[0] += 2.0 * known_fluctuation_[c] * flip.strain[c];
+    }
+    work[0] += kernel_.self_response(std::span(flip.strain).first(static_cast<std::size_t>(state_.components)));
+  }
+  for (std::size_t index = 0; index < transformations.size(); ++index) {
+    const Transformation& flip = transformations[index];
+    if (!owns(flip.voxel)) continue;
+    if (!known) {
+      bring_up_to_date(local(flip.voxel));
+      work[index] = fluctuation_work(flip);
+    }
+    change_voxel(flip);
+  }
+  if (kinetics_.temporary_softening > 0.0) live_ages_.push_back(0.0);
+  settled_ = false;
+
+  const bool whole_field = log_.size() + transformations.size() >= log_limit_;
+  if (whole_field) {
+    solve_whole_field();
+  } else {
+    for (const Transformation& flip : transformations) add_stress(flip);
+  }
+  if (!known) {
+    for (std::size_t index = 0; index < transformations.size(); ++index) {
+      const Transformation& flip = transformations[index];
+      if (!owns(flip.voxel)) continue;
+      bring_up_to_date(local(flip.voxel));
+      work[index] += fluctuation_work(flip);
+    }
+    communicator_.sum_in_place(std::span<double>(work));
+  }
+  double total = 0.0;
+  for (const double term : work) total += term;
+  if (!whole_field) energy_ev_ -= constants_.half_work * total;
+  return constants_.half_work * total;
+}
+
+void FastEngine::solve_whole_field() {
+  elasticity::PeriodicSolver::Results results;
+  results.stress = state_.stress_fluctuation;
+  solver_.solve(state_.plastic_strain, elasticity::MeanConditions::zero_stress(), results);
+  log_.clear();
+  std::fill(applied_.begin(), applied_.end(), 0U);
+  std::fill(drift_at_.begin(), drift_at_.end(), 0.0F);
+  drift_.reset();
+  energy_ev_ = exact_energy_ev();
+  settled_ = false;
+}
+
+void FastEngine::synchronise() {
+  if (!log_.empty()) solve_whole_field();
+}
+
+double FastEngine::exact_energy_ev() const {
+  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
+  std::vector<double> own_slabs;
+  for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
+    double sum = 0.0;
+    for (int c = 0; c < state_.components; ++c) {
+      for (std::size_t voxel = slab; voxel < slab + slab_voxels; ++voxel) {
+        sum += state_.plastic_strain[state_.at(c, voxel)] * state_.stress_fluctuation[state_.at(c, voxel)];
+      }
+    }
+    own_slabs.push_back(sum);
+  }
+  return -constants_.half_work * fixed_order_sum(communicator_, own_slabs);
+}
+
+double FastEngine::total_rate() {
+  synchronise();
+  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
+  std::vector<double> own_slabs;
+  for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
+    double sum = 0.0;
+    for (std::size_t voxel = slab; voxel < slab + slab_voxels; ++voxel) {
+      const StrainComponents stress = stress_of(voxel);
+      sum += bound_rate_of_voxel(constants_, modes_of(voxel), padded(voxel), stress.data(), bound_margin, least_bound_)
+                 .rate;
+    }
+    own_slabs.push_back(sum);
+  }
+  return fixed_order_sum(communicator_, own_slabs);
+}
+
+void FastEngine::restore(VoxelState state) {
+  state_ = std::move(state);
+  live_at_.clear();
+  for (std::size_t entry = 0; entry < state_.live.size(); ++entry) live_at_[local(state_.live[entry].voxel)] = entry;
+  const auto live = communicator_.all_gather(std::span<const LiveSoftening>(state_.live));
+  live_ages_.clear();
+  for (const LiveSoftening& entry : live) live_ages_.push_back(entry.age_s);
+  std::sort(live_ages_.begin(), live_ages_.end());
+  live_ages_.erase(std::unique(live_ages_.begin(), live_ages_.end()), live_ages_.end());
+  log_.clear();
+  unevaluated_.clear();
+  unstable_.clear();
+  std::fill(applied_.begin(), applied_.end(), 0U);
+  std::fill(drift_at_.begin(), drift_at_.end(), 0.0F);
+  drift_.reset();
+  energy_ev_ = exact_energy_ev();
+  known_voxel_ = -1;
+  overflow_ = false;
+  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) enter_weight(voxel);
+  settled_ = false;
+}
+
+double FastEngine::memory_bytes() const {
+  const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
+  return bytes(state_.generation) + bytes(state_.permanent_softening) + bytes(state_.last_strain) +
+         bytes(state_.plastic_strain) + bytes(state_.stress_fluctuation) + bytes(state_.bound_rate) +
+         bytes(state_.bound_radius) + bytes(state_.bound_stress) + bytes(drift_at_) + bytes(applied_) + bytes(log_) +
+         static_cast<double>(weights_.memory_bytes() + drift_.memory_bytes() + cache_.memory_bytes() +
+                             kernel_.memory_bytes());
+}
+
+}  // namespace mesoglass::deformation

@@ -1,0 +1,144 @@
+// The engine for large samples: the same process as the direct method, at a cost an event that hardly grows with the
+// number of voxels. docs/theory-deformation.md argues that it is exact.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "deformation/engine.hpp"
+#include "deformation/mode_cache.hpp"
+#include "deformation/rate_bound.hpp"
+#include "deformation/stress_drift.hpp"
+#include "deformation/voxel_modes.hpp"
+#include "deformation/weight_tree.hpp"
+#include "elasticity/periodic_solver.hpp"
+#include "elasticity/stress_kernel.hpp"
+
+namespace mesoglass::deformation {
+
+// Thinning (Lewis and Shedler 1979) with a bound on every voxel's rate. A candidate voxel is drawn from the bounds, its
+// true rate is computed from its exact stress, and it is accepted with the ratio of the two. A bound holds while the
+// voxel's stress stays within a radius of the stress it was found at (rate_bound.hpp), and voxels that are nowhere near
+// activation share a least bound, with radii so wide that they are hardly ever looked at.
+//
+// Where the stress is: an event changes the stress in its window at once, through the kernel. Of voxels outside, it is
+// only bounded how far their stress has moved (stress_drift.hpp); the events are kept in a log, and a voxel that has to
+// be evaluated applies those it has not had yet. After so many events, a Fourier transform brings all voxels up to
+// date.
+//
+// What is decided never depends on how voxels are shared among ranks: bounds belong to voxels, weights are integers,
+// drifts belong to bricks that are the same for everyone.
+class FastEngine final : public Engine {
+ public:
+  // Collective. Throws InputError where the catalog and the parameters cannot go together.
+  FastEngine(const Communicator& communicator, const DeformationParameters& parameters, const catalog::Catalog& glass);
+
+  void set_mean_stress(std::span<const double> components) override;
+  [[nodiscard]] ThermalStep next_event(double horizon_s, RandomDraws& draws) override;
+  [[nodiscard]] std::vector<Transformation> unstable() override;
+  [[nodiscard]] double transform(std::span<const Transformation> transformations) override;
+  [[nodiscard]] double total_rate() override;
+  [[nodiscard]] double fluctuation_energy_ev() override { return energy_ev_; }
+  [[nodiscard]] const VoxelState& state() override { return state_; }
+  void synchronise() override;
+  [[nodiscard]] bool resumable() const override { return log_.empty() && unevaluated_.empty(); }
+  void restore(VoxelState state) override;
+  [[nodiscard]] double memory_bytes() const override;
+
+ private:
+  struct LoggedEvent {
+    VoxelPlace place;
+    StrainComponents strain;
+  };
+  // What the owner of a candidate tells the others.
+  struct Outcome {
+    Transformation event;
+    StrainComponents stress_fluctuation{};  // of the event's voxel
+    std::uint64_t weight_sum = 0;           // of the owner, after it looked
+    bool accepted = false;
+    bool overflow = false;      // the owner's weights need another unit
+    bool bound_broken = false;  // never, unless there is a mistake
+  };
+  struct Totals {
+    std::uint64_t weight_sum = 0;
+    std::uint64_t unstable = 0;
+    std::uint64_t overflow = 0;
+  };
+
+  [[nodiscard]] std::size_t local(std::int64_t voxel) const noexcept {
+    return static_cast<std::size_t>(voxel - state_.own.begin);
+  }
+  [[nodiscard]] bool owns(std::int64_t voxel) const noexcept { return state_.own.contains(voxel); }
+  [[nodiscard]] VoxelPlace place_of(std::size_t own_voxel) const noexcept {
+    return glass_.grid.coordinates(state_.own.begin + static_cast<std::int64_t>(own_voxel));
+  }
+  [[nodiscard]] double softening_of(std::size_t own_voxel) const noexcept;
+  [[nodiscard]] StrainComponents stress_of(std::size_t own_voxel) const noexcept;
+  [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
+  // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
+  [[nodiscard]] const double* modes_of(std::size_t own_voxel);
+  void fill_block(std::size_t own_voxel, double softening, double* block) const;
+
+  // Applies the logged events that the voxel's stress lacks.
+  void bring_up_to_date(std::size_t own_voxel) noexcept;
+  // Brings the voxel up to date, finds its bound and enters its weight. Returns its exact rate.
+  double evaluate(std::size_t own_voxel);
+  void enter_weight(std::size_t own_voxel) noexcept;
+  // How much farther the voxel's stress may move, GPa.
+  [[nodiscard]] double slack(std::size_t own_voxel, double drift) const noexcept;
+  void look_through(std::size_t brick);
+  // Evaluates every voxel whose bound may not hold any more. Collective.
+  void settle();
+  void rescale_weights();
+  void lower_least_bound();
+  // The largest weight of a single voxel that leaves room for the sum.
+  [[nodiscard]] int largest_weight_bits() const noexcept;
+  [[nodiscard]] Outcome look_at_candidate(std::uint64_t position, RandomStream& choice);
+  void age_live(double elapsed_s);
+  void forget_live(std::size_t entry);
+  [[nodiscard]] Transformation transformation_of(std::size_t own_voxel, std::size_t mode, double barrier_ev,
+                                                 const double* block) const noexcept;
+  void change_voxel(const Transformation& flip);
+  void add_stress(const Transformation& flip);
+  void solve_whole_field();
+  [[nodiscard]] double exact_energy_ev() const;
+
+  const Communicator& communicator_;
+  const catalog::Catalog& glass_;
+  KineticParameters kinetics_;
+  RateConstants constants_;
+  double recovery_time_s_ = 0.0;
+  double least_bound_ = 0.0;      // 1/s
+  double least_bound_now_ = 0.0;  // 1/s, lower where nothing happens for long
+  elasticity::StressKernel kernel_;
+  VoxelModeSource modes_;
+  elasticity::PeriodicSolver solver_;
+  VoxelState state_;
+  std::unordered_map<std::size_t, std::size_t> live_at_;  // own voxel to its entry in state_.live
+  std::vector<double> live_ages_;  // s, of all ranks' voxels with temporary softening, each age once
+  StrainComponents mean_stress_{};
+  double energy_ev_ = 0.0;
+
+  WeightTree weights_;
+  std::vector<float> drift_at_;             // the brick's drift when the voxel's stress was last exact, GPa
+  std::vector<std::uint32_t> applied_;      // logged events that the voxel's stress holds
+  std::vector<std::uint32_t> unevaluated_;  // own voxels whose modes or softening changed
+  std::vector<std::uint32_t> unstable_;     // own voxels with a negative barrier at their present stress
+  StressDrift drift_;
+  std::vector<LoggedEvent> log_;
+  std::size_t log_limit_;
+  ModeCache cache_;
+  std::vector<double> scratch_;  // the modes of a voxel with temporary softening
+
+  bool settled_ = false;
+  bool overflow_ = false;                   // a weight was too large for the present unit
+  std::vector<std::uint64_t> weight_sums_;  // of every rank
+  std::uint64_t weight_sum_ = 0;            // of all ranks
+  std::uint64_t unstable_anywhere_ = 0;
+  // The event that next_event returned last, with its voxel's stress fluctuation.
+  std::int64_t known_voxel_ = -1;
+  StrainComponents known_fluctuation_{};
+};
+
+}  // namespace mesoglass::deformation

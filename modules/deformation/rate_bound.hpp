@@ -1,0 +1,33 @@
+// How far the stress of a voxel may move before its rate exceeds a bound: what lets the fast engine leave a voxel
+// alone.
+#pragma once
+
+#include <cstddef>
+
+#include "deformation/rate_kernel.hpp"
+
+namespace mesoglass::deformation {
+
+// A block of modes as block_size() says, with one more row after it: how much each mode's barrier can fall a GPa of
+// stress, in kT: steepest_slope * |e_m| / kT, and zero in unused places.
+[[nodiscard]] constexpr std::size_t sensitive_block_size(const RateConstants& constants, std::size_t padded) noexcept {
+  return block_size(constants, padded) + padded;
+}
+
+// A voxel's rate is at most `bound_rate` wherever its stress is within `radius_gpa` (basis norm) of the stress it was
+// evaluated at, and no barrier is negative there.
+struct RateBound {
+  double rate = 0.0;        // 1/s, at the stress itself
+  double lowest_ev = 0.0;   // lowest barrier there
+  double bound_rate = 0.0;  // 1/s
+  double radius_gpa = 0.0;  // -1 where a barrier is negative
+};
+
+// Evaluates one voxel at `stress` (components, GPa) with sensitive block `block` and chooses as its bound
+// max(margin * rate, least_bound). The radius solves an inequality on the safe side: mode m's rate grows by at most
+// exp(sensitivity_m * distance), and the sum's logarithm is convex in the distance, so that the chord between two
+// points overestimates it. margin > 1. Pure.
+[[nodiscard]] RateBound bound_rate_of_voxel(const RateConstants& constants, const double* block, std::size_t padded,
+                                            const double* stress, double margin, double least_bound) noexcept;
+
+}  // namespace mesoglass::deformation
