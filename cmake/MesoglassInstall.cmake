@@ -15,6 +15,12 @@ install(DIRECTORY inputs/ DESTINATION ${CMAKE_INSTALL_DATADIR}/mesoglass/inputs)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md LICENSE CITATION.cff CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+# The environment module finds the programs from where it lies.
+set(modulefile_folder ${CMAKE_INSTALL_DATADIR}/mesoglass/modulefiles/mesoglass)
+file(RELATIVE_PATH MESOGLASS_MODULEFILE_TO_PREFIX "${CMAKE_INSTALL_PREFIX}/${modulefile_folder}" "${CMAKE_INSTALL_PREFIX}")
+configure_file(cmake/packaging/modulefile.in "${CMAKE_BINARY_DIR}/modulefile" @ONLY)
+install(FILES "${CMAKE_BINARY_DIR}/modulefile" DESTINATION ${modulefile_folder} RENAME ${PROJECT_VERSION})
+
 # The option table is the only source of the manual pages.
 get_property(programs GLOBAL PROPERTY MESOGLASS_PROGRAMS)
 set(manual_pages)

@@ -1,4 +1,4 @@
-"""The launcher's commands: run, status, cancel, and job, which job scripts call."""
+"""The launcher's commands: run, status, cancel, scaling, and job, which job scripts call."""
 
 import argparse
 import dataclasses
@@ -7,11 +7,14 @@ import pathlib
 import shlex
 import sys
 
+from . import slurm
 from .errors import (EXIT_FAILURE, EXIT_STOPPED_AT_CHECKPOINT, EXIT_SUCCESS, LauncherError,
                      WorkflowError)
+from .job_script import scaling_script
 from .local_runner import LocalRunner
 from .programs import Programs
 from .results_state import ResultsState
+from .scaling_study import KINDS, SUBJECTS, ScalingStudy
 from .site_settings import find_site_file, read_site_settings
 from .slurm_runner import SlurmRunner, cancel_jobs, run_job
 from .stage_run import display
@@ -76,6 +79,22 @@ def _parser(version):
         command = commands.add_parser(name, allow_abbrev=False, help=text, description=text)
         command.add_argument("workflow", metavar="FILE.workflow")
         command.add_argument("--folder", metavar="FOLDER", help="results folder (default: the workflow file's)")
+    scaling = commands.add_parser("scaling", allow_abbrev=False, help="strong and weak scaling on this machine or cluster",
+                                  description="Runs the analysis of a synthetic scan and a deformation on several numbers of "
+                                              "ranks, with the same work for all ranks together (strong) and for each "
+                                              "(weak), and writes table and plot with speed-up and efficiency.")
+    scaling.add_argument("--ranks", default="1,2", metavar="N,N", help="numbers of ranks, the first is the reference "
+                         "(default: 1,2)")
+    scaling.add_argument("--of", default=",".join(SUBJECTS), metavar="WHAT", help="analysis, deformation or both (default)")
+    scaling.add_argument("--kind", default=",".join(KINDS), metavar="KIND", help="strong, weak or both (default)")
+    scaling.add_argument("--size", type=int, default=1, metavar="N",
+                         help="work in units of a small test: 512 patterns, 4096 voxels (default: 1)")
+    scaling.add_argument("--repeats", type=int, default=3, metavar="N", help="the fastest of so many runs counts (default: 3)")
+    scaling.add_argument("--output", default="scaling", metavar="FOLDER", help="where table and plot go (default: scaling)")
+    scaling.add_argument("--launcher", metavar="WORDS", help="words before the number of ranks (default: 'mpirun -n')")
+    scaling.add_argument("--slurm", action="store_true", help="submit it as one job that has its nodes to itself")
+    scaling.add_argument("--site", metavar="FILE", help="site settings for --slurm")
+    scaling.add_argument("--dry-run", action="store_true", help="with --slurm: show the script")
     job = commands.add_parser("job", allow_abbrev=False, help="what a job script calls: run one stage inside a Slurm job")
     job.add_argument("folder", metavar="FOLDER")
     job.add_argument("stage", metavar="STAGE")
@@ -167,8 +186,44 @@ def _cancel(options):
     return EXIT_SUCCESS
 
 
+def _words_of(text, known, name):
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in known:
+            raise WorkflowError(f"--{name} '{text}': '{word}' is not known{nearest(word, known)}: use {' and '.join(known)}")
+    return words
+
+
+def _scaling(options, bin_folder, jobs_folder):
+    subjects, kinds = _words_of(options.of, SUBJECTS, "of"), _words_of(options.kind, KINDS, "kind")
+    try:
+        ranks = [int(word) for word in options.ranks.split(",")]
+    except ValueError:
+        ranks = [0]
+    if min(ranks) < 1 or len(set(ranks)) != len(ranks):
+        raise WorkflowError(f"--ranks '{options.ranks}' is no list of different numbers from 1 on: write 1,2,4")
+    size, repeats = _number(options, "size"), _number(options, "repeats")
+    if options.slurm:
+        site = read_site_settings(find_site_file(options.site, jobs_folder))
+        output = pathlib.Path(options.output).absolute()
+        command = [str(bin_folder / NAME), "scaling", f"--ranks={options.ranks}", f"--of={options.of}",
+                   f"--kind={options.kind}", f"--size={size}", f"--repeats={repeats}", f"--output={output}",
+                   f"--launcher={shlex.join(site.mpi_launcher())}"]
+        script = scaling_script(max(ranks), site, command, jobs_folder / "templates")
+        words = slurm.submit_words(output, "scaling.job", [])
+        if options.dry_run:
+            _say(f"$ {display(words)} <<'END'\n{script}END")
+            return EXIT_SUCCESS
+        output.mkdir(parents=True, exist_ok=True)
+        _say(f"job {slurm.submit(script, words)} submitted: table and plot come to {output}")
+        return EXIT_SUCCESS
+    programs = Programs(bin_folder, shlex.split(options.launcher or "") or ["mpirun", "-n"])
+    ScalingStudy(programs, options.output, jobs_folder.parent / "inputs", size, repeats, _say).run(subjects, kinds, ranks)
+    return EXIT_SUCCESS
+
+
 def _job(options, bin_folder):
-    state = ResultsState(pathlib.Path(options.folder))
+    state = ResultsState(pathlib.Path(options.folder).absolute())
     return run_job(state, lambda launcher: Programs(bin_folder, launcher), options.stage, _say)
 
 
@@ -178,11 +233,13 @@ def main(words, version, bin_folder, jobs_folder):
         parser = _parser(version)
         options = parser.parse_args(words)
         if options.command is None:
-            parser.error("no command given (run, status or cancel)")
+            parser.error("no command given (run, status, cancel or scaling)")
         if options.command == "run":
             return _run(options, pathlib.Path(bin_folder), pathlib.Path(jobs_folder))
         if options.command == "job":
             return _job(options, pathlib.Path(bin_folder))
+        if options.command == "scaling":
+            return _scaling(options, pathlib.Path(bin_folder), pathlib.Path(jobs_folder))
         return _cancel(options) if options.command == "cancel" else _status(options)
     except LauncherError as error:
         print(f"{NAME}: error: {error}", file=sys.stderr)

@@ -57,6 +57,13 @@ def job_script(stage, part, site, job_command, templates_folder):
         "SITE_OPTIONS": site_options(site, stage.program), "SETTINGS": settings_text(site, job_command, templates_folder)})
 
 
+def scaling_script(ranks, site, command, templates_folder):
+    """The sbatch script of a scaling study over up to so many ranks."""
+    return _filled(_template("scaling.sbatch", templates_folder), {
+        "RANKS": str(ranks), "NODES": str(-(-ranks // site.cores_per_node)), "TIME": site.time,
+        "SITE_OPTIONS": site_options(site, "scaling"), "SETTINGS": settings_text(site, command, templates_folder)})
+
+
 def _template(name, folder):
     path = pathlib.Path(folder) / name
     try:

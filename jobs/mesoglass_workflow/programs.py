@@ -30,12 +30,16 @@ class Programs:
 
     def command(self, stage, extra=()):
         """The words that run a stage."""
-        words = [str(self.path(stage.program)), *stage.arguments, *extra]
-        if stage.ranks > 1 and stage.program not in PYTHON_PROGRAMS:
+        return self.launch(stage.program, stage.ranks, [*stage.arguments, *extra])
+
+    def launch(self, program, ranks, arguments):
+        """The words that run a program on so many ranks. Throws WorkflowError where it, or MPI's launcher, is missing."""
+        words = [str(self.path(program)), *arguments]
+        if ranks > 1 and program not in PYTHON_PROGRAMS:
             if not shutil.which(self.mpi_launcher[0]):
                 raise WorkflowError(f"'{self.mpi_launcher[0]}' is not found: install an MPI, give --launcher, or run with "
                                     "--ranks 1")
-            words = [*self.mpi_launcher, str(stage.ranks), *words]
+            words = [*self.mpi_launcher, str(ranks), *words]
         return words
 
     def check(self, stage):
