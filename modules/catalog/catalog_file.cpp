@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* format_name = "mesoglass catalog";
 constexpr int format_major = 1;
-constexpr int format_minor = 0;
+constexpr int format_minor = 1;
 // Compressing whole slabs keeps each rank's part aligned with its chunks.
 constexpr int deflate_level = 1;
 
@@ -65,9 +65,10 @@ void write_types(Hdf5File& file, const std::vector<ShearZoneType>& types) {
   file.write("/types/young_modulus_gpa", column(types, &T::young_modulus_gpa), "GPa", "Young's modulus");
   file.write("/types/poisson_ratio", column(types, &T::poisson_ratio), "1", "Poisson's ratio");
   file.write("/types/gamma0", column(types, &T::gamma0), "1", "characteristic shear strain");
-  file.write("/types/source_k_peak", column(types, &T::source_k_peak), "nm^-1", "measured scattering vector, or NaN");
-  file.write("/types/source_size_nm", column(types, &T::source_size_nm), "nm", "measured MRO size, or NaN");
-  file.write("/types/source_order", column(types, &T::source_order), "1", "measured degree of order, or NaN");
+  for (const auto& measured : measured_columns) {
+    file.write(std::string("/types/") + measured.name, column(types, measured.member), measured.unit,
+               measured.description);
+  }
 }
 
 void write_domains(Hdf5File& file, const std::vector<Domain>& domains) {
@@ -98,6 +99,11 @@ void write_realised(Hdf5File& file, const Communicator& communicator, const Cata
   file.write("/realised/diameter_histogram", realised.diameter_histogram, "1",
              "domains by equivalent diameter (from their number of voxels)");
   file.write("/realised/diameter_edges_nm", realised.diameter_edges_nm, "nm", "edges of the histogram's bins");
+  file.write("/realised/correlation_distance_nm", realised.correlation_distance_nm, "nm", "distance along x");
+  file.write("/realised/two_point", realised.two_point, "1",
+             "probability that two voxels at that distance are both MRO");
+  file.write("/realised/same_domain", realised.same_domain, "1",
+             "probability that two voxels at that distance belong to one domain");
 }
 
 template <typename T>
@@ -148,9 +154,10 @@ std::vector<ShearZoneType> read_types(const Hdf5File& file) {
   fill("young_modulus_gpa", &ShearZoneType::young_modulus_gpa);
   fill("poisson_ratio", &ShearZoneType::poisson_ratio);
   fill("gamma0", &ShearZoneType::gamma0);
-  fill("source_k_peak", &ShearZoneType::source_k_peak);
-  fill("source_size_nm", &ShearZoneType::source_size_nm);
-  fill("source_order", &ShearZoneType::source_order);
+  for (std::size_t i = 0; i < std::size(measured_columns); ++i) {
+    const std::string name = std::string("/types/") + measured_columns[i].name;
+    if (i < measured_columns_of_1_0 || file.exists(name)) fill(measured_columns[i].name, measured_columns[i].member);
+  }
   for (std::size_t row = 0; row < rows; ++row) {
     try {
       validate_type(types[row], row == 0);

@@ -3,17 +3,38 @@
 #include <algorithm>
 #include <cmath>
 
+#include "catalog/map_file.hpp"
 #include "catalog/mro_rules.hpp"
 #include "catalog/realised_statistics.hpp"
 #include "catalog/type_entry.hpp"
+#include "core/atomic_output.hpp"
 #include "core/error.hpp"
 
 namespace mesoglass::catalog {
 
 namespace {
 
+SizeLaw size_law(const Options& options) {
+  const auto& name = options.text("size-law");
+  return name == "measured" ? SizeLaw::measured : name == "log-normal" ? SizeLaw::log_normal : SizeLaw::normal;
+}
+
+// Of the glasses in words; of a measurement the sizes are measured too.
 DomainSizes domain_sizes(const Options& options) {
-  return {options.real("domain-diameter"), options.real("domain-spread"), options.real("domain-minimum")};
+  const auto law = size_law(options);
+  if ((law == SizeLaw::measured) != options.has("size-file")) {
+    throw input_error("--size-law measured and --size-file belong together: give both or neither");
+  }
+  if (law == SizeLaw::measured) {
+    const auto& file = options.text("size-file");
+    return measured_sizes(read_text_file(file), file, options.real("domain-minimum"));
+  }
+  DomainSizes sizes;
+  sizes.mean_nm = options.real("domain-diameter");
+  sizes.spread_nm = options.real("domain-spread");
+  sizes.minimum_nm = options.real("domain-minimum");
+  sizes.law = law;
+  return sizes;
 }
 
 ParameterSet material(const Options& options) {
@@ -66,20 +87,42 @@ GlassRecipe recipe_from_entries(const Options& options, const ParameterSet& set)
 }
 
 MeasurementRules measurement_rules(const Options& options) {
-  if (!options.has("order-weak") || !options.has("order-strong")) {
-    throw input_error(
-        "--from needs the calibration of the degree of order (its unit is the analysis's): give "
-        "--order-weak and --order-strong, the measured order of glasses like the paper's x = 0 and x = 1");
-  }
   MeasurementRules rules;
-  rules.calibration = {options.real("order-weak"), options.real("order-strong")};
+  rules.size_law = size_law(options);
+  if (rules.size_law == SizeLaw::measured) {
+    throw input_error("--size-law measured is for glasses in words: with --from the sizes are those of the file");
+  }
   rules.size_factor = options.real("size-factor");
   rules.relative_spread = options.real("size-spread");
   rules.fraction_rule = options.text("fraction-rule") == "area" ? FractionRule::area : FractionRule::total;
   rules.fraction = options.real("fraction");
   rules.k_low = options.real("k-low");
   rules.k_high = options.real("k-high");
+  for (const char* end : {"weak", "strong"}) {
+    if (options.has(std::string("order-") + end) && options.has(std::string(end) + "-from")) {
+      throw input_error("--order-{} and --{}-from are both given: keep one", end, end);
+    }
+  }
   return rules;
+}
+
+// One end of the calibration: a number given, a reference glass measured alike, or the phantoms' value. Collective.
+double calibrated_order(const Communicator& communicator, const Options& options, const std::string& end,
+                        const MeasurementRules& rules, double otherwise, std::string& words) {
+  words += (words.empty() ? "" : ", ") + end + " ";
+  if (options.has(end + "-from")) {
+    const auto reference = read_measured_mro(communicator, options.text(end + "-from"));
+    const double order =
+        collectively(communicator, [&] { return reference_order(reference, rules.k_low, rules.k_high); });
+    words += fmt::format("{:.4g} (of {})", order, options.text(end + "-from"));
+    return order;
+  }
+  if (options.has("order-" + end)) {
+    words += fmt::format("{:.4g} (given)", options.real("order-" + end));
+    return options.real("order-" + end);
+  }
+  words += fmt::format("{:.4g} (of the shipped phantom)", otherwise);
+  return otherwise;
 }
 
 ModeRules mode_rules(const Options& options) {
@@ -102,6 +145,8 @@ void summarise(Run& run, const Catalog& catalog, const RealisedStatistics& reali
   if (!catalog.domains.empty()) {
     summary.set("domain_diameter_mean", realised.mean_diameter_nm, "nm", "mean equivalent diameter of the domains");
     summary.set("domain_diameter_deviation", realised.diameter_deviation_nm, "nm", "their standard deviation");
+    summary.set("correlation_length", realised.correlation_length_nm, "nm",
+                "distance at which the two-point correlation of MRO has fallen half-way");
   }
   for (std::size_t row = 1; row < catalog.types.size(); ++row) {
     const auto& type = catalog.types[row];
@@ -192,12 +237,19 @@ void add_catalog_options(OptionTable& table) {
   table.flag("tension-biased").text("2-D: orientations a_0 from [-pi/2, pi/2] only, as a published code has it.");
 
   table.group("Rules for --from (docs/catalog.md)");
+  table.text("weak-from")
+      .text(
+          "mro.h5 of a glass that stands for the paper's x = 0 (12 modes, softening 0.9), measured and analysed alike: "
+          "its mean "
+          "degree of order, weighted by area fraction, is the weak end of the rules.");
+  table.text("strong-from").text("The same for x = 1 (2 modes, softening 0.01): the strong end.");
   table.real("order-weak")
       .range(1e-300, 1e300)
-      .text("Degree of order, in the analysis's unit, of the paper's x = 0: 12 modes, softening 0.9.");
+      .text(
+          "The weak end as a number, in the analysis's unit. Without any: 0.003, found for the shipped x = 0 phantom.");
   table.real("order-strong")
       .range(1e-300, 1e300)
-      .text("Degree of order of the paper's x = 1: 2 modes, softening 0.01.");
+      .text("The strong end as a number. Without any: 0.01, found for the shipped x = 1 phantom.");
   table.real("size-factor", 1.0).range(0.01, 100.0).text("Domain diameter over measured size.");
   table.real("size-spread", 0.15).range(0.0, 0.5).text("Standard deviation of the diameters over their mean.");
   table.text("fraction-rule", "total")
@@ -226,7 +278,11 @@ CatalogRequest catalog_request(const Communicator& communicator, const Options& 
     return chosen;
   });
   if (options.has("from")) {
-    const auto rules = collectively(communicator, [&] { return measurement_rules(options); });
+    auto rules = collectively(communicator, [&] { return measurement_rules(options); });
+    rules.calibration.weak =
+        calibrated_order(communicator, options, "weak", rules, phantom_calibration.weak, request.calibration);
+    rules.calibration.strong =
+        calibrated_order(communicator, options, "strong", rules, phantom_calibration.strong, request.calibration);
     const auto measured = read_measured_mro(communicator, options.text("from"));
     request.recipe = collectively(communicator, [&] { return recipe_from_measurement(measured, rules, set); });
     request.recipe.name = "measured";
@@ -243,8 +299,14 @@ CatalogRequest catalog_request(const Communicator& communicator, const Options& 
   if (options.has("name")) request.recipe.name = options.text("name");
   request.recipe.mixing = options.text("mixing") == "voxel" ? Mixing::by_voxel : Mixing::by_domain;
   request.recipe.rules = mode_rules(options);
+  if (options.has("map")) request.map = options.text("map");
   collectively(communicator, [&] { validate_recipe(request.recipe, request.grid.dimensions()); });
   return request;
+}
+
+Catalog make_catalog(const Communicator& communicator, const CatalogRequest& request, std::uint64_t seed) {
+  if (!request.map.empty()) return catalog_of_map(communicator, request.map, request.grid, request.recipe, seed);
+  return collectively(communicator, [&] { return build_catalog(communicator, request.grid, request.recipe, seed); });
 }
 
 CatalogCost estimate_cost(const CatalogRequest& request, int ranks) {
@@ -273,7 +335,7 @@ ProgramInformation catalog_program_information() {
       "number of ranks.",
       {"mg-catalog --glass x05 --nx 48 --seed 7 --output x05.catalog.h5",
        "mg-catalog --config inputs/paper/x0.cfg --output x0.catalog.h5",
-       "mpirun -n 4 mg-catalog --from mro.h5 --order-weak 0.002 --order-strong 0.02 --output glass.catalog.h5"}};
+       "mpirun -n 4 mg-catalog --from mro.h5 --weak-from x0/mro.h5 --strong-from x1/mro.h5 --output glass.catalog.h5"}};
 }
 
 OptionTable catalog_program_options() {
@@ -294,6 +356,13 @@ void run_catalog_program(Run& run) {
            request.grid.ny, request.grid.nz, static_cast<double>(request.grid.nx) * request.grid.voxel_size_nm[0],
            static_cast<double>(request.grid.ny) * request.grid.voxel_size_nm[1],
            static_cast<double>(request.grid.nz) * request.grid.voxel_size_nm[2]);
+  if (!request.calibration.empty()) run.plan("calibration of the degree of order: {}", request.calibration);
+  if (request.calibration.find("phantom") != std::string::npos) {
+    run.log().warning(
+        "the degree of order is calibrated on this project's phantoms, which tells little about another measurement: "
+        "give "
+        "--weak-from and --strong-from, or --order-weak and --order-strong (docs/catalog.md)");
+  }
   for (const auto& population : request.recipe.mro) {
     run.plan("{}: {:.4g} of the volume, domains {:.3g} +- {:.3g} nm, {} modes, amplitude {:.3g}, softening {:.3g}",
              population.type.name, population.volume_fraction, population.sizes.mean_nm, population.sizes.spread_nm,
@@ -303,19 +372,22 @@ void run_catalog_program(Run& run) {
            bytes_text(cost.memory_per_rank_bytes), bytes_text(cost.output_bytes));
   if (run.dry_run()) {
     // The sizes are judged when they are drawn, which is cheap beside packing them.
-    collectively(communicator, [&] { (void)draw_all_domains(request.grid, request.recipe, request.seed); });
+    if (request.map.empty()) {
+      collectively(communicator, [&] { (void)draw_all_domains(request.grid, request.recipe, request.seed); });
+    }
     return;
   }
 
   AtomicOutput atomic(communicator, output, run.if_exists());
   on_root(communicator, [&] {
-    if (run.options().has("from")) run.provenance().add_input(run.options().text("from"));
+    for (const char* option : catalog_file_options) {
+      if (run.options().has(option)) run.provenance().add_input(run.options().text(option));
+    }
   });
   run.provenance().set_seed(request.seed);
   const auto catalog = [&] {
     const auto timing = run.timers().time("packing domains");
-    return collectively(communicator,
-                        [&] { return build_catalog(communicator, request.grid, request.recipe, request.seed); });
+    return make_catalog(communicator, request, request.seed);
   }();
   {
     const auto timing = run.timers().time("writing");

@@ -11,18 +11,23 @@ namespace mesoglass::catalog {
 // files, such as inputs/paper/x0.cfg.
 void add_catalog_options(OptionTable& table);
 // Those of them that name a file to read.
-inline constexpr const char* catalog_file_options[] = {"from", "map", "size-file"};
+inline constexpr const char* catalog_file_options[] = {"from", "weak-from", "strong-from", "map", "size-file"};
 
 // A glass asked for.
 struct CatalogRequest {
   VoxelGrid grid;
   GlassRecipe recipe;
   std::uint64_t seed = 1;
+  std::filesystem::path map;  // a file that says which voxel is what; empty = domains are packed
+  std::string calibration;    // where the calibration of --from comes from, in words; "" without --from
 };
 
 // From options of add_catalog_options(). Reads the file of --from, if given. Throws InputError on every rank.
 // Collective.
 [[nodiscard]] CatalogRequest catalog_request(const Communicator& communicator, const Options& options);
+
+// The catalog asked for: packed, or made of a map. Throws InputError on every rank. Collective.
+[[nodiscard]] Catalog make_catalog(const Communicator& communicator, const CatalogRequest& request, std::uint64_t seed);
 
 // Bytes a rank while building and holding the catalog, and of catalog.h5 at most.
 struct CatalogCost {

@@ -1,8 +1,12 @@
 #include "catalog/domain_packing.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <iterator>
+#include <limits>
 #include <queue>
+#include <sstream>
 #include <unordered_set>
 
 #include "catalog/realised_statistics.hpp"
@@ -17,6 +21,7 @@ namespace {
 constexpr int compact_trials = 200;     // random centres before a domain may be deformed
 constexpr int deformed_trials = 5000;   // and with deformation before the packing is given up
 constexpr double deformed_reach = 1.3;  // in radii
+constexpr int most_redraws = 100000;    // of one diameter
 constexpr int most_skipped = 10000;     // draws too large for what is missing, before it is left missing
 
 class Packer {
@@ -164,6 +169,14 @@ class Packer {
   std::vector<std::int64_t> voxels_;
 };
 
+// NaN for what is no number.
+double number_of(const std::string& word) {
+  double value = 0.0;
+  const char* last = word.data() + word.size();
+  const auto [end, error] = std::from_chars(word.data(), last, value);
+  return error == std::errc{} && end == last ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
 double smallest_edge_nm(const VoxelGrid& grid) {
   double edge = static_cast<double>(grid.nx) * grid.voxel_size_nm[0];
   edge = std::min(edge, static_cast<double>(grid.ny) * grid.voxel_size_nm[1]);
@@ -179,6 +192,64 @@ double domain_volume_voxels(const VoxelGrid& grid, double diameter_nm) noexcept 
                             ? units::pi * radius * radius / (grid.voxel_size_nm[0] * grid.voxel_size_nm[1])
                             : 4.0 / 3.0 * units::pi * radius * radius * radius / grid.voxel_volume_nm3();
   return std::max(1.0, voxels);
+}
+
+DomainSizes measured_sizes(const std::string& text, const std::string& origin, double minimum_nm) {
+  DomainSizes sizes;
+  sizes.law = SizeLaw::measured;
+  sizes.minimum_nm = minimum_nm;
+  std::istringstream lines(text);
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream stream(line.substr(0, line.find('#')));
+    const std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+    if (words.empty()) continue;
+    const double diameter = number_of(words[0]);
+    const double weight = words.size() > 1 ? number_of(words[1]) : 1.0;
+    if (words.size() > 2 || !(diameter > 0.0) || !(weight >= 0.0) || !std::isfinite(diameter * weight)) {
+      throw input_error("{}, line {}: '{}' is not 'diameter' or 'diameter weight' (nm, positive): mend the line",
+                        origin, number, line);
+    }
+    sizes.measured_nm.push_back(diameter);
+    sizes.weights.push_back(weight);
+  }
+  double total = 0.0;
+  double mean = 0.0;
+  for (std::size_t i = 0; i < sizes.weights.size(); ++i) {
+    total += sizes.weights[i];
+    mean += sizes.weights[i] * sizes.measured_nm[i];
+  }
+  if (!(total > 0.0)) throw input_error("{} holds no diameter with a weight: give one number (nm) a line", origin);
+  sizes.mean_nm = mean / total;
+  double variance = 0.0;
+  for (std::size_t i = 0; i < sizes.weights.size(); ++i) {
+    variance += sizes.weights[i] * (sizes.measured_nm[i] - sizes.mean_nm) * (sizes.measured_nm[i] - sizes.mean_nm);
+  }
+  sizes.spread_nm = std::sqrt(variance / total);
+  return sizes;
+}
+
+double draw_diameter_nm(const DomainSizes& sizes, RandomStream& random) {
+  switch (sizes.law) {
+    case SizeLaw::normal:
+      return random.normal(sizes.mean_nm, sizes.spread_nm);
+    case SizeLaw::log_normal: {
+      const double variance = std::log1p(sizes.spread_nm * sizes.spread_nm / (sizes.mean_nm * sizes.mean_nm));
+      return std::exp(random.normal(std::log(sizes.mean_nm) - 0.5 * variance, std::sqrt(variance)));
+    }
+    case SizeLaw::measured: {
+      double total = 0.0;
+      for (const double weight : sizes.weights) total += weight;
+      double left = total * random.uniform();
+      for (std::size_t i = 0; i < sizes.weights.size(); ++i) {
+        left -= sizes.weights[i];
+        if (left < 0.0) return sizes.measured_nm[i];
+      }
+      return sizes.measured_nm.back();
+    }
+  }
+  return sizes.mean_nm;
 }
 
 std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& sizes, double target_voxels,
@@ -212,8 +283,16 @@ std::vector<DomainDraw> draw_domains(const VoxelGrid& grid, const DomainSizes& s
     double diameter = equivalent_diameter_nm(grid, 1.0);
     if (!single_voxels) {
       RandomStream random(seed, RandomPurpose::catalog_domains, index, 1U + population);
+      int drawn = 0;
       do {
-        diameter = random.normal(sizes.mean_nm, sizes.spread_nm);
+        diameter = draw_diameter_nm(sizes, random);
+        // A law that hardly ever fits would be drawn for ever.
+        if (++drawn > most_redraws) {
+          throw input_error(
+              "domain diameters hardly ever lie between the minimum of {} nm and the box's shortest edge of {:.6g} nm: "
+              "lower the minimum or use more voxels",
+              sizes.minimum_nm, box);
+        }
       } while (diameter < sizes.minimum_nm || diameter > box);
     }
     const double exact = single_voxels ? 1.0 : domain_volume_voxels(grid, diameter) + carry;

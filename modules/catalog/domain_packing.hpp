@@ -5,18 +5,38 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "core/random_stream.hpp"
 #include "core/voxel_grid.hpp"
 
 namespace mesoglass::catalog {
 
-// Normal distribution of domain diameters, cut off below (redrawn); also redrawn where larger than the box.
+enum class SizeLaw {
+  normal,
+  log_normal,  // with mean and standard deviation as given, of the diameters themselves
+  measured,    // drawn from a list, each value as likely as its weight
+};
+
+// Distribution of domain diameters, cut off below (redrawn); also redrawn where larger than the box.
 struct DomainSizes {
   double mean_nm = 2.8;
   double spread_nm = 0.4;  // standard deviation
   double minimum_nm = 1.0;
+  SizeLaw law = SizeLaw::normal;
+  std::vector<double> measured_nm = {};  // `measured`: the diameters; mean_nm and spread_nm are theirs
+  std::vector<double> weights = {};      // as many
+
+  bool operator==(const DomainSizes&) const = default;
 };
+
+// The distribution of a list of measured diameters. Text: lines "diameter" or "diameter weight" (nm); '#' begins a
+// comment. `minimum_nm` is kept. Throws InputError that names `origin` and the line. Pure.
+[[nodiscard]] DomainSizes measured_sizes(const std::string& text, const std::string& origin, double minimum_nm);
+
+// One diameter of the law, without cut-off. Pure but for the stream.
+[[nodiscard]] double draw_diameter_nm(const DomainSizes& sizes, RandomStream& random);
 
 // A domain before it has a place: which population it belongs to, its diameter as drawn and its number of voxels.
 struct DomainDraw {

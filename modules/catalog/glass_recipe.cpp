@@ -13,23 +13,6 @@ namespace mesoglass::catalog {
 
 namespace {
 
-// Uniform over all rotations (Shoemake, Graphics Gems III (1992) 124); in 2-D about z by an angle uniform on a turn, or
-// on [-pi/2, pi/2].
-std::array<float, 4> random_rotation(std::uint64_t seed, std::size_t row, int dimensions, bool tension_biased) {
-  RandomStream random(seed, RandomPurpose::catalog_types, row, 0);
-  if (dimensions == 2) {
-    const double half_range = tension_biased ? 0.5 * units::pi : units::pi;
-    const double half_angle = 0.5 * random.uniform(-half_range, half_range);
-    return {static_cast<float>(std::cos(half_angle)), 0, 0, static_cast<float>(std::sin(half_angle))};
-  }
-  const double u = random.uniform();
-  const double first = 2.0 * units::pi * random.uniform();
-  const double second = 2.0 * units::pi * random.uniform();
-  return {static_cast<float>(std::sqrt(u) * std::cos(second)), static_cast<float>(std::sqrt(1.0 - u) * std::sin(first)),
-          static_cast<float>(std::sqrt(1.0 - u) * std::cos(first)),
-          static_cast<float>(std::sqrt(u) * std::sin(second))};
-}
-
 // The kind of one voxel where kinds are mixed by voxel: in proportion to the volume fractions.
 std::uint8_t random_kind(std::uint64_t seed, std::int64_t voxel, const GlassRecipe& recipe, double total) {
   RandomStream random(seed, RandomPurpose::catalog_types, static_cast<std::uint64_t>(voxel), 1);
@@ -47,14 +30,16 @@ double total_fraction(const GlassRecipe& recipe) {
   return total;
 }
 
-MroPopulation population(const ParameterSet& set, const char* name, int modes, double amplitude, double softening,
-                         double fraction, const DomainSizes& sizes) {
+}  // namespace
+
+MroPopulation mro_population(const ParameterSet& set, const std::string& name, const OrderedZone& zone, double fraction,
+                             const DomainSizes& sizes) {
   MroPopulation result;
   result.type = set.matrix;
   result.type.name = name;
-  result.type.modes = modes;
-  result.type.amplitude = amplitude;
-  result.type.softening = softening;
+  result.type.modes = zone.modes;
+  result.type.amplitude = zone.amplitude;
+  result.type.softening = zone.softening;
   result.type.barrier_law = set.mro_barrier_law;
   result.type.barrier_mean_ev = set.mro_barrier_mean_ev;
   result.type.barrier_spread = set.mro_barrier_spread;
@@ -63,7 +48,37 @@ MroPopulation population(const ParameterSet& set, const char* name, int modes, d
   return result;
 }
 
-}  // namespace
+std::array<float, 4> random_rotation(std::uint64_t seed, std::size_t row, int dimensions, bool tension_biased) {
+  RandomStream random(seed, RandomPurpose::catalog_types, row, 0);
+  if (dimensions == 2) {
+    const double half_range = tension_biased ? 0.5 * units::pi : units::pi;
+    const double half_angle = 0.5 * random.uniform(-half_range, half_range);
+    return {static_cast<float>(std::cos(half_angle)), 0, 0, static_cast<float>(std::sin(half_angle))};
+  }
+  const double u = random.uniform();
+  const double first = 2.0 * units::pi * random.uniform();
+  const double second = 2.0 * units::pi * random.uniform();
+  return {static_cast<float>(std::sqrt(u) * std::cos(second)), static_cast<float>(std::sqrt(1.0 - u) * std::sin(first)),
+          static_cast<float>(std::sqrt(1.0 - u) * std::cos(first)),
+          static_cast<float>(std::sqrt(u) * std::sin(second))};
+}
+
+Catalog empty_catalog(const Communicator& communicator, const VoxelGrid& grid, const GlassRecipe& recipe,
+                      std::uint64_t seed) {
+  grid.validate();
+  validate_recipe(recipe, grid.dimensions());
+  Catalog catalog;
+  catalog.grid = grid;
+  catalog.types.push_back(recipe.matrix);
+  for (const auto& population : recipe.mro) catalog.types.push_back(population.type);
+  catalog.rules = recipe.rules;
+  catalog.seed = seed;
+  catalog.glass = recipe.name;
+  const Range own = grid.voxels_of(communicator.rank(), communicator.size());
+  catalog.voxel_type.assign(static_cast<std::size_t>(own.size()), 0);
+  catalog.voxel_domain.assign(static_cast<std::size_t>(own.size()), -1);
+  return catalog;
+}
 
 std::vector<DomainDraw> draw_all_domains(const VoxelGrid& grid, const GlassRecipe& recipe, std::uint64_t seed) {
   const auto voxels = static_cast<double>(grid.voxel_count());
@@ -125,8 +140,10 @@ GlassRecipe built_in_glass(const std::string& name, const ParameterSet& set, dou
   GlassRecipe recipe;
   recipe.name = name;
   recipe.matrix = set.matrix;
-  const auto weak = [&](double own) { return population(set, "weakly ordered MRO", 12, 0.5, 0.9, own, sizes); };
-  const auto strong = [&](double own) { return population(set, "strongly ordered MRO", 2, 0.8, 0.01, own, sizes); };
+  const auto weak = [&](double own) { return mro_population(set, "weakly ordered MRO", weakly_ordered, own, sizes); };
+  const auto strong = [&](double own) {
+    return mro_population(set, "strongly ordered MRO", strongly_ordered, own, sizes);
+  };
   if (name == "x0")
     recipe.mro = {weak(fraction)};
   else if (name == "x1")
@@ -134,7 +151,7 @@ GlassRecipe built_in_glass(const std::string& name, const ParameterSet& set, dou
   else if (name == "x05")
     recipe.mro = {weak(0.5 * fraction), strong(0.5 * fraction)};
   else if (name == "six-fold")
-    recipe.mro = {population(set, "six-fold MRO", 6, 0.5, 0.1, fraction, sizes)};
+    recipe.mro = {mro_population(set, "six-fold MRO", {6, 0.5, 0.1}, fraction, sizes)};
   else if (name != "matrix") {
     const auto nearest = nearest_name(name, built_in_glasses());
     throw input_error(
@@ -164,8 +181,7 @@ void validate_recipe(const GlassRecipe& recipe, int dimensions) {
     }
     const auto& own = population.sizes;
     const auto& first = recipe.mro.front().sizes;
-    if (recipe.mixing == Mixing::by_voxel &&
-        (own.mean_nm != first.mean_nm || own.spread_nm != first.spread_nm || own.minimum_nm != first.minimum_nm)) {
+    if (recipe.mixing == Mixing::by_voxel && own != first) {
       throw input_error(
           "zone type '{}' has a domain size of its own, but kinds mixed by voxel share their domains: give "
           "all types one size, or mix by domain",
@@ -182,19 +198,8 @@ void validate_recipe(const GlassRecipe& recipe, int dimensions) {
 
 Catalog build_catalog(const Communicator& communicator, const VoxelGrid& grid, const GlassRecipe& recipe,
                       std::uint64_t seed) {
-  grid.validate();
-  validate_recipe(recipe, grid.dimensions());
-  Catalog catalog;
-  catalog.grid = grid;
-  catalog.types.push_back(recipe.matrix);
-  for (const auto& population : recipe.mro) catalog.types.push_back(population.type);
-  catalog.rules = recipe.rules;
-  catalog.seed = seed;
-  catalog.glass = recipe.name;
+  Catalog catalog = empty_catalog(communicator, grid, recipe, seed);
   const Range own = grid.voxels_of(communicator.rank(), communicator.size());
-  catalog.voxel_type.assign(static_cast<std::size_t>(own.size()), 0);
-  catalog.voxel_domain.assign(static_cast<std::size_t>(own.size()), -1);
-
   const auto draws = draw_all_domains(grid, recipe, seed);
   const double total = total_fraction(recipe);
   const bool by_voxel = recipe.mixing == Mixing::by_voxel && recipe.mro.size() > 1;

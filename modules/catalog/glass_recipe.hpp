@@ -33,6 +33,20 @@ struct MroPopulation {
   DomainSizes sizes;
 };
 
+// What distinguishes one kind of MRO from another: modes, amplitude A, softening factor s.
+struct OrderedZone {
+  int modes = 0;
+  double amplitude = 0.0;
+  double softening = 0.0;
+};
+// The paper's two cases, x = 0 and x = 1: the calibration points of the rules for measured order (mro_rules.hpp).
+inline constexpr OrderedZone weakly_ordered = {12, 0.5, 0.9};
+inline constexpr OrderedZone strongly_ordered = {2, 0.8, 0.01};
+
+// A kind of MRO in the material of `set`. Pure.
+[[nodiscard]] MroPopulation mro_population(const ParameterSet& set, const std::string& name, const OrderedZone& zone,
+                                           double fraction, const DomainSizes& sizes);
+
 // How kinds of MRO share the domains: each domain is of one kind, or each voxel of a domain draws its own kind.
 enum class Mixing { by_domain, by_voxel };
 
@@ -63,6 +77,15 @@ void validate_recipe(const GlassRecipe& recipe, int dimensions);
 // domain (of the last population). Throws InputError where sizes do not fit the grid. Pure.
 [[nodiscard]] std::vector<DomainDraw> draw_all_domains(const VoxelGrid& grid, const GlassRecipe& recipe,
                                                        std::uint64_t seed);
+
+// The orientation of domain `row`: uniform over all rotations (Shoemake, Graphics Gems III (1992) 124); in 2-D about z
+// by an angle uniform on a turn, or on [-pi/2, pi/2]. Pure.
+[[nodiscard]] std::array<float, 4> random_rotation(std::uint64_t seed, std::size_t row, int dimensions,
+                                                   bool tension_biased);
+
+// Types, rules and this rank's voxels, all matrix. Throws InputError. No communication.
+[[nodiscard]] Catalog empty_catalog(const Communicator& communicator, const VoxelGrid& grid, const GlassRecipe& recipe,
+                                    std::uint64_t seed);
 
 // Builds the voxel map: draws and packs the domains, turns each at random. A pure function of (grid, recipe, seed): the
 // same catalog on any number of ranks; every rank does all of the packing (one bit a voxel) and keeps its own voxels.

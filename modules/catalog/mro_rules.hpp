@@ -31,6 +31,8 @@ struct OrderCalibration {
   double weak = 0.0;    // degree of order of x = 0, in the measurement's own unit
   double strong = 0.0;  // degree of order of x = 1
 };
+// What mg-analyze finds for the shipped phantoms of x = 0 and x = 1 (inputs/phantom-x0.cfg, phantom-x1.cfg).
+inline constexpr OrderCalibration phantom_calibration = {0.003, 0.01};
 
 // What the rules make of a degree of order. All monotone: `modes` and `softening` fall, `amplitude` rises with order.
 //   t         = ln(order / weak) / ln(strong / weak), limited to [-0.25, 1]
@@ -38,11 +40,6 @@ struct OrderCalibration {
 //   softening = 0.9 (0.01 / 0.9)^t, at most 1
 //   amplitude = 0.5 + 0.3 t
 // Throws InputError unless order > 0 and 0 < weak < strong, all finite. Pure.
-struct OrderedZone {
-  int modes = 0;
-  double amplitude = 0.0;
-  double softening = 0.0;
-};
 [[nodiscard]] OrderedZone zone_for_order(double order, const OrderCalibration& calibration);
 
 // How measured area fractions become volume fractions.
@@ -59,6 +56,7 @@ struct MeasurementRules {
   double fraction = 0.2;  // `total`: of all MRO; `area`: factor on each area fraction
   double k_low = 0.0;     // only types with k_peak in [k_low, k_high] become zones
   double k_high = 1e9;
+  SizeLaw size_law = SizeLaw::normal;  // of the diameters about size_factor * measured size
 };
 
 // Reads /mro/types. Rows whose size, area fraction or order is not a positive number are left out (they carry no zone).
@@ -66,8 +64,14 @@ struct MeasurementRules {
 [[nodiscard]] std::vector<MeasuredMro> read_measured_mro(const Communicator& communicator,
                                                          const std::filesystem::path& path);
 
-// The glass that the rules make of a measurement; types are named "MRO k = 4.30" and carry their source descriptors.
-// Throws InputError where nothing is left or a rule cannot work. Pure.
+// The degree of order of a reference glass: the mean over its types with k_peak in [k_low, k_high], weighted by area
+// fraction. Throws InputError where there is none. Pure.
+[[nodiscard]] double reference_order(const std::vector<MeasuredMro>& measured, double k_low, double k_high);
+
+// The glass that the rules make of a measurement; types are named "MRO k = 4.30" and carry their source descriptors
+// with their errors, and what these make of size, fraction, modes, amplitude and softening (first order in the errors
+// of size and fraction; the rules at order -+ its error, since they are monotone). An error that is not known stays
+// NaN. Throws InputError where nothing is left or a rule cannot work. Pure.
 [[nodiscard]] GlassRecipe recipe_from_measurement(const std::vector<MeasuredMro>& measured,
                                                   const MeasurementRules& rules, const ParameterSet& set);
 

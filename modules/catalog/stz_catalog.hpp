@@ -41,7 +41,54 @@ struct ShearZoneType {
   double source_k_peak = std::numeric_limits<double>::quiet_NaN();  // nm^-1
   double source_size_nm = std::numeric_limits<double>::quiet_NaN();
   double source_order = std::numeric_limits<double>::quiet_NaN();
+  double source_area_fraction = std::numeric_limits<double>::quiet_NaN();
+  // Their standard errors, and what the rules make of them: standard error of the domain diameter and of the volume
+  // fraction, and the modes, amplitude and softening at one standard error less and more order.
+  double source_size_error_nm = std::numeric_limits<double>::quiet_NaN();
+  double source_order_error = std::numeric_limits<double>::quiet_NaN();
+  double source_area_fraction_error = std::numeric_limits<double>::quiet_NaN();
+  double diameter_error_nm = std::numeric_limits<double>::quiet_NaN();
+  double volume_fraction_error = std::numeric_limits<double>::quiet_NaN();
+  double modes_at_less_order = std::numeric_limits<double>::quiet_NaN();
+  double modes_at_more_order = std::numeric_limits<double>::quiet_NaN();
+  double amplitude_at_less_order = std::numeric_limits<double>::quiet_NaN();
+  double amplitude_at_more_order = std::numeric_limits<double>::quiet_NaN();
+  double softening_at_less_order = std::numeric_limits<double>::quiet_NaN();
+  double softening_at_more_order = std::numeric_limits<double>::quiet_NaN();
 };
+
+// A number of a type that only a measurement gives: its column in /types, unit and description, in one place for
+// writing and reading.
+struct MeasuredColumn {
+  const char* name;
+  double ShearZoneType::*member;
+  const char* unit;
+  const char* description;
+};
+inline constexpr MeasuredColumn measured_columns[] = {
+    {"source_k_peak", &ShearZoneType::source_k_peak, "nm^-1", "measured scattering vector, or NaN"},
+    {"source_size_nm", &ShearZoneType::source_size_nm, "nm", "measured MRO size, or NaN"},
+    {"source_order", &ShearZoneType::source_order, "1", "measured degree of order, or NaN"},
+    {"source_area_fraction", &ShearZoneType::source_area_fraction, "1", "measured area fraction, or NaN"},
+    {"source_size_error_nm", &ShearZoneType::source_size_error_nm, "nm", "standard error of the size"},
+    {"source_order_error", &ShearZoneType::source_order_error, "1", "standard error of the degree of order"},
+    {"source_area_fraction_error", &ShearZoneType::source_area_fraction_error, "1",
+     "standard error of the area fraction"},
+    {"diameter_error_nm", &ShearZoneType::diameter_error_nm, "nm", "standard error of the mean domain diameter"},
+    {"volume_fraction_error", &ShearZoneType::volume_fraction_error, "1", "standard error of the volume fraction"},
+    {"modes_at_less_order", &ShearZoneType::modes_at_less_order, "1", "modes at one standard error less order"},
+    {"modes_at_more_order", &ShearZoneType::modes_at_more_order, "1", "modes at one standard error more order"},
+    {"amplitude_at_less_order", &ShearZoneType::amplitude_at_less_order, "1",
+     "amplitude at one standard error less order"},
+    {"amplitude_at_more_order", &ShearZoneType::amplitude_at_more_order, "1",
+     "amplitude at one standard error more order"},
+    {"softening_at_less_order", &ShearZoneType::softening_at_less_order, "1",
+     "softening at one standard error less order"},
+    {"softening_at_more_order", &ShearZoneType::softening_at_more_order, "1",
+     "softening at one standard error more order"},
+};
+// Files of format 1.0 have only the first three.
+inline constexpr std::size_t measured_columns_of_1_0 = 3;
 
 // What is common to the modes of all types (see shear_modes.hpp). The last three repeat a published two-dimensional
 // code, so that their effect can be studied.

@@ -48,8 +48,7 @@ void execute_run(const Communicator& group, const EnsembleDesign& design, const 
   auto glass = [&] {
     if (!request) return catalog::read_catalog(group, *design.groups[row].catalog_file);
     const auto catalog_seed = design.own_catalogs ? seed : static_cast<std::uint64_t>(design.catalog_seed);
-    return collectively(group,
-                        [&] { return catalog::build_catalog(group, request->grid, request->recipe, catalog_seed); });
+    return catalog::make_catalog(group, *request, catalog_seed);
   }();
   if (!request) on_root(group, [&] { provenance.add_input(*design.groups[row].catalog_file); });
   auto parameters = prepared[row].parameters;

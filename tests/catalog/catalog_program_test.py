@@ -1,5 +1,6 @@
 """mg-catalog as a person runs it: the same file on any number of ranks, shipped inputs, measured MRO, bad input."""
 
+import shutil
 import unittest
 
 import h5py
@@ -40,13 +41,77 @@ class CatalogProgram(ProgramTest):
             self.assert_same(f"{glass}.h5", "built-in.h5")
 
     def test_summary_tells_what_was_built(self):
-        self.run_ok("mg-catalog", "--glass", "x0", "--nx", 32, "--fraction", 0.25, "--output", "c.h5", "--summary", "s.json")
+        self.run_ok("mg-catalog", "--glass", "x0", "--nx", 32, "--voxel-size", 1.5, "--fraction", 0.25,
+                    "--output", "c.h5", "--summary", "s.json")
         summary = self.summary("s.json")
         types = content(self.folder / "c.h5")["voxels/type"]
         self.assertEqual(types.shape, (32, 32, 32))
         self.assertAlmostEqual(summary["mro_volume_fraction"], float((types > 0).mean()), places=12)
         self.assertAlmostEqual(summary["mro_volume_fraction"], 0.25, delta=3.4 / 2 / 32**3 + 1e-9)
         self.assertAlmostEqual(summary["domain_diameter_mean"], 2.8, delta=0.05)
+
+    def test_two_point_correlation_is_that_of_the_voxels(self):
+        for case in (["--parameter-set", "2d", "--nx", 64, "--ny", 20], ["--nx", 24, "--ny", 10, "--nz", 6]):
+            self.run_ok("mg-catalog", "--glass", "x05", *case, "--domain-diameter", 4, "--output", "c.h5", "--overwrite",
+                        ranks=3)
+            catalog = content(self.folder / "c.h5")
+            mro, domain = catalog["voxels/type"] > 0, catalog["voxels/domain"]
+            distances = catalog["realised/correlation_distance_nm"]
+            self.assertEqual(len(distances), case[case.index("--nx") + 1] // 2 + 1)
+            for lag in range(len(distances)):
+                self.assertAlmostEqual(catalog["realised/two_point"][lag],
+                                       float((mro & numpy.roll(mro, -lag, axis=2)).mean()), places=12)
+                self.assertAlmostEqual(catalog["realised/same_domain"][lag],
+                                       float((mro & (domain == numpy.roll(domain, -lag, axis=2))).mean()), places=12)
+            self.assertEqual(catalog["realised/two_point"][0], catalog["realised/volume_fraction"][1:].sum())
+
+    def test_size_laws(self):
+        (self.folder / "sizes.txt").write_text("2.0 3\n6.0 1\n")
+        for law, extra in (("log-normal", []), ("measured", ["--size-file", "sizes.txt"])):
+            words = ["--glass", "x0", "--parameter-set", "2d", "--nx", 128, "--size-law", law, *extra, "--domain-spread", 1.2]
+            self.run_ok("mg-catalog", *words, "--output", f"{law}.h5")
+            self.run_ok("mg-catalog", *words, "--output", f"{law}-3.h5", ranks=3)
+            self.assert_same(f"{law}.h5", f"{law}-3.h5")
+        self.assertEqual(set(content(self.folder / "measured.h5")["domains/diameter_nm"]), {2.0, 6.0})
+        self.assert_refused("mg-catalog", "--glass", "x0", "--size-law", "measured", mentions=["--size-file"])
+        self.assert_refused("mg-catalog", "--glass", "x0", "--size-file", "sizes.txt", mentions=["--size-law"])
+
+    def test_maps_from_a_file(self):
+        self.run_ok("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", 32, "--seed", 3, "--output", "c.h5")
+        same = ["--glass", "x05", "--parameter-set", "2d", "--nx", 32, "--seed", 3]
+        first = content(self.folder / "c.h5")
+        for ranks in (1, 3):
+            self.run_ok("mg-catalog", *same, "--map", "c.h5", "--output", f"m{ranks}.h5", ranks=ranks)
+        self.assert_same("m1.h5", "m3.h5")
+        again = content(self.folder / "m1.h5")
+        # Everything is found again; centres and sizes are now those of the voxels.
+        for name in ("voxels/type", "voxels/domain", "domains/type", "domains/voxels", "domains/rotation"):
+            numpy.testing.assert_array_equal(first[name], again[name], name)
+        for axis, edge in (("x", 32 * 0.7), ("y", 32 * 0.7)):
+            away = numpy.abs(first[f"domains/{axis}_nm"] - again[f"domains/{axis}_nm"])
+            self.assertLess(numpy.minimum(away, edge - away).max(), 0.7)
+        # Without domains every voxel is one.
+        kinds = numpy.zeros((1, 8, 8), "u1")
+        kinds[0, 2, 3:5], kinds[0, 7, 7] = 1, 2
+        with h5py.File(self.folder / "plain.h5", "w") as file:
+            file["voxels/type"] = kinds
+        self.run_ok("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", 8, "--map", "plain.h5", "--output", "p.h5",
+                    ranks=2)
+        plain = content(self.folder / "p.h5")
+        numpy.testing.assert_array_equal(plain["voxels/type"], kinds)
+        self.assertEqual(list(plain["domains/type"]), [1, 1, 2])
+        numpy.testing.assert_allclose(plain["domains/x_nm"], [0.7 * 3.5, 0.7 * 4.5, 0.7 * 7.5], rtol=1e-6)
+        for change, mention in ((lambda file: file["voxels/type"].__setitem__((0, 0, 0), 7), "type 7"),
+                                (lambda file: file.create_dataset("voxels/domain", data=numpy.full((1, 8, 8), -1, "i4")),
+                                 "domain -1"),
+                                (lambda file: file.create_dataset("voxels/domain", data=numpy.where(kinds, 5, -1).astype("i4")),
+                                 "without gaps")):
+            shutil.copy(self.folder / "plain.h5", self.folder / "bad.h5")
+            with h5py.File(self.folder / "bad.h5", "r+") as file:
+                change(file)
+            self.assert_refused("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", 8, "--map", "bad.h5",
+                                "--output", "o.h5", mentions=["bad.h5", mention], ranks=2)
+        self.assert_refused("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", 9, "--map", "plain.h5", mentions=["--nx"])
 
     def test_dry_run_writes_nothing(self):
         result = self.run_ok("mg-catalog", "--glass", "x0", "--nx", 512, "--dry-run", ranks=2)
@@ -87,7 +152,26 @@ class CatalogProgram(ProgramTest):
         for name in ("short.h5", "empty.h5", "nan.h5", "text.h5", "catalog.h5", "cut.h5", "absent.h5"):
             self.assert_refused("mg-catalog", "--from", name, *calibration, "--output", "o.h5", mentions=[name], ranks=2)
         self.write_mro()
-        self.assert_refused("mg-catalog", "--from", "mro.h5", mentions=["--order-weak"])
+        self.assert_refused("mg-catalog", "--from", "mro.h5", "--order-weak", 0.002, "--weak-from", "mro.h5",
+                            mentions=["--weak-from"])
+        self.assert_refused("mg-catalog", "--from", "mro.h5", "--strong-from", "absent.h5", mentions=["absent.h5"])
+
+    def test_calibration_comes_from_references_or_from_the_phantoms(self):
+        self.write_mro()
+        self.write_mro("weak.h5", order=[0.001, 0.001])
+        self.write_mro("strong.h5", order=[0.02, 0.02])
+        self.run_ok("mg-catalog", "--from", "mro.h5", "--weak-from", "weak.h5", "--strong-from", "strong.h5", "--nx", 16,
+                    "--output", "a.h5", ranks=2)
+        self.run_ok("mg-catalog", "--from", "mro.h5", "--order-weak", 0.001, "--order-strong", 0.02, "--nx", 16, "--output",
+                    "b.h5")
+        self.assert_same("a.h5", "b.h5")
+        catalog = content(self.folder / "a.h5")
+        numpy.testing.assert_allclose(catalog["types/source_order_error"][1:], [0.0002, 0.002])
+        self.assertGreater(catalog["types/softening_at_less_order"][1], catalog["types/softening_at_more_order"][1])
+        result = self.run_ok("mg-catalog", "--from", "mro.h5", "--nx", 16, "--output", "d.h5")
+        self.assertIn("phantom", result.stderr)
+        # 0.002 lies so far below the phantoms' 0.003 that the limit holds, t = -0.25.
+        self.assertEqual(content(self.folder / "d.h5")["types/modes"][1], 18)
 
     def test_impossible_requests_are_refused(self):
         for arguments, word in (

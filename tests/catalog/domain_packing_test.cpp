@@ -2,6 +2,7 @@
 #include "catalog/domain_packing.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -45,6 +46,57 @@ TEST(DomainSizes, followTheCutNormalLaw) {
   }
   EXPECT_LT(distance, 1.95 / std::sqrt(count));
   EXPECT_GE(diameters.front(), 5.0);
+}
+
+// Mean and standard deviation of diameters drawn by a law.
+std::array<double, 2> moments(const DomainSizes& sizes, int count) {
+  double sum = 0.0;
+  double squares = 0.0;
+  for (int i = 0; i < count; ++i) {
+    RandomStream random(11, RandomPurpose::catalog_domains, static_cast<std::uint64_t>(i), 0);
+    const double diameter = draw_diameter_nm(sizes, random);
+    sum += diameter;
+    squares += diameter * diameter;
+  }
+  const double mean = sum / count;
+  return {mean, std::sqrt(squares / count - mean * mean)};
+}
+
+TEST(DomainSizes, haveTheMeanAndSpreadOfEveryLaw) {
+  // Four standard errors of 40,000 draws.
+  constexpr int count = 40000;
+  for (const auto law : {SizeLaw::normal, SizeLaw::log_normal}) {
+    const auto [mean, spread] = moments({5.0, 2.0, 0.0, law}, count);
+    EXPECT_NEAR(mean, 5.0, 4.0 * 2.0 / std::sqrt(count));
+    EXPECT_NEAR(spread, 2.0, 0.06);
+  }
+  // The logarithm of log-normal diameters is normal: half of them lie below exp(mu).
+  const DomainSizes log_normal = {5.0, 2.0, 0.0, SizeLaw::log_normal};
+  int below = 0;
+  for (int i = 0; i < count; ++i) {
+    RandomStream random(12, RandomPurpose::catalog_domains, static_cast<std::uint64_t>(i), 0);
+    if (draw_diameter_nm(log_normal, random) < 5.0 / std::sqrt(1.0 + 0.16)) ++below;
+  }
+  EXPECT_NEAR(below, count / 2, 4.0 * 0.5 * std::sqrt(count));
+}
+
+TEST(DomainSizes, areDrawnFromAMeasuredListByWeight) {
+  const auto sizes = measured_sizes("# nm weight\n2.0\n\n 4.0 2 # twice as many\n6 1\n", "sizes.txt", 1.0);
+  EXPECT_EQ(sizes.measured_nm, (std::vector<double>{2.0, 4.0, 6.0}));
+  EXPECT_NEAR(sizes.mean_nm, 4.0, 1e-12);
+  EXPECT_NEAR(sizes.spread_nm, std::sqrt(2.0), 1e-12);
+  constexpr int count = 40000;
+  std::array<int, 3> found{};
+  for (int i = 0; i < count; ++i) {
+    RandomStream random(13, RandomPurpose::catalog_domains, static_cast<std::uint64_t>(i), 0);
+    ++found[static_cast<std::size_t>(draw_diameter_nm(sizes, random) / 2.0) - 1];
+  }
+  // Binomial, four standard deviations.
+  EXPECT_NEAR(found[0], 0.25 * count, 4.0 * std::sqrt(count * 0.1875));
+  EXPECT_NEAR(found[1], 0.50 * count, 4.0 * std::sqrt(count * 0.25));
+  for (const char* bad : {"", "# none\n", "x\n", "-1\n", "0\n", "1 -1\n", "1 2 3\n", "nan\n", "1 0\n", "1e400\n"}) {
+    EXPECT_THROW((void)measured_sizes(bad, "sizes.txt", 1.0), Error) << bad;
+  }
 }
 
 TEST(DomainSizes, areDiscsAndBalls) {

@@ -81,6 +81,50 @@ TEST(Measurements, becomeRecipes) {
   EXPECT_NEAR(by_area.mro[1].volume_fraction, 0.02, 1e-12);
 }
 
+TEST(Measurements, carryTheirErrors) {
+  auto measured = two_types();
+  measured[0].size_error_nm = 0.05;
+  measured[0].order_error = 0.001;
+  measured[0].area_fraction_error = 0.02;
+  measured[1].area_fraction_error = 0.01;
+  measured[1].order_error = std::nan("");
+  MeasurementRules rules;
+  rules.calibration = calibration;
+  rules.size_factor = 2.0;
+  const auto recipe = recipe_from_measurement(measured, rules, parameter_set("mg3d"));
+  const auto& weak = recipe.mro[0].type;
+  EXPECT_NEAR(weak.diameter_error_nm, 0.1, 1e-12);
+  // 0.2 a / (a + b) at a = 0.12 +- 0.02, b = 0.04 +- 0.01, against the differences themselves.
+  const auto share = [](double a, double b) { return 0.2 * a / (a + b); };
+  const double step = 1e-6;
+  const double by_a = (share(0.12 + step, 0.04) - share(0.12 - step, 0.04)) / (2 * step) * 0.02;
+  const double by_b = (share(0.12, 0.04 + step) - share(0.12, 0.04 - step)) / (2 * step) * 0.01;
+  EXPECT_NEAR(weak.volume_fraction_error, std::hypot(by_a, by_b), 1e-9);
+  EXPECT_NEAR(recipe.mro[1].type.volume_fraction_error, std::hypot(by_a, by_b), 1e-9);  // the two share 20 %
+  const auto less = zone_for_order(0.001, calibration);
+  const auto more = zone_for_order(0.003, calibration);
+  EXPECT_EQ(weak.modes_at_less_order, less.modes);
+  EXPECT_EQ(weak.modes_at_more_order, more.modes);
+  EXPECT_GT(weak.modes_at_less_order, weak.modes_at_more_order);
+  EXPECT_EQ(weak.softening_at_less_order, less.softening);
+  EXPECT_EQ(weak.softening_at_more_order, more.softening);
+  EXPECT_EQ(weak.amplitude_at_less_order, less.amplitude);
+  EXPECT_EQ(weak.amplitude_at_more_order, more.amplitude);
+  EXPECT_TRUE(std::isnan(recipe.mro[1].type.modes_at_less_order));
+  rules.fraction_rule = FractionRule::area;
+  EXPECT_NEAR(recipe_from_measurement(measured, rules, parameter_set("mg3d")).mro[0].type.volume_fraction_error, 0.004,
+              1e-12);
+  // An error larger than the value: the rules' lower limit.
+  measured[0].order_error = 1.0;
+  EXPECT_EQ(recipe_from_measurement(measured, rules, parameter_set("mg3d")).mro[0].type.modes_at_less_order, 18);
+}
+
+TEST(Measurements, giveTheOrderOfAReference) {
+  EXPECT_NEAR(reference_order(two_types(), 0.0, 10.0), (0.12 * 0.002 + 0.04 * 0.02) / 0.16, 1e-15);
+  EXPECT_EQ(reference_order(two_types(), 4.0, 10.0), 0.002);
+  EXPECT_THROW((void)reference_order(two_types(), 5.0, 10.0), Error);
+}
+
 TEST(Measurements, areLimitedToTheirRange) {
   MeasurementRules rules;
   rules.calibration = calibration;
