@@ -218,7 +218,7 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
     const int lag = largest_lag(scan, settings);
     plan.one_bin_bytes = MapStack::bytes_per_bin(grid, scan.scan_ny, scan.scan_nx) +
                          MapAutocorrelation::bytes(scan.scan_ny, scan.scan_nx, lag, angle_groups) +
-                         28.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
+                         (28.0 + 4.0 * grid.angles) * static_cast<double>(scan.scan_ny * scan.scan_nx);
     const std::int64_t own_rows = (scan.scan_ny + ranks - 1) / ranks + scan.row_alignment;
     plan.stack_bin_bytes =
         MapStack::bytes_per_bin(grid, std::min(own_rows, scan.scan_ny), scan.scan_nx) + 64.0 * grid.angles;
@@ -298,10 +298,14 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   result.centre_y_px.assign(positions, nan);
   result.mean_pattern.assign(pixels, 0.0);
 
-  for (auto* values : {&result.size, &result.size_error, &result.size_diameter, &result.area_fraction,
-                       &result.area_fraction_error, &result.map_variance, &result.map_noise_variance}) {
+  for (auto* values :
+       {&result.size, &result.size_error, &result.size_diameter, &result.area_fraction, &result.area_fraction_error,
+        &result.map_variance, &result.map_noise_variance, &result.region_diameter, &result.region_diameter_error,
+        &result.null_region_diameter, &result.fit_width, &result.fit_width_error, &result.null_fit_width,
+        &result.share_above, &result.null_share}) {
     values->assign(static_cast<std::size_t>(k_range.bins), nan);
   }
+  result.region_diameter_histogram.assign(static_cast<std::size_t>(k_range.bins * diameter_bins), 0.0);
   if (memory.bands == 0 && !settings.preview) {
     warn(fmt::format(
         "a scan of {} x {} positions is too small for maps (at least {} x {}): no speckle sizes and area fractions",
@@ -409,7 +413,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       std::vector<MapDescriptors> described;
       collectively(communicator, [&] {
         for (const BinMaps& maps : here)
-          described.push_back(describe_maps(maps, correlation, settings.false_positives));
+          described.push_back(describe_maps(maps, correlation, kept, settings.false_positives));
       });
       const auto all = communicator.all_gather(std::span<const MapDescriptors>(described));
       for (std::size_t index = 0; index < all.size(); ++index) {
@@ -420,6 +424,16 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
         result.area_fraction_error[bin] = all[index].area_fraction_error;
         result.map_variance[bin] = all[index].variance;
         result.map_noise_variance[bin] = all[index].noise_variance;
+        result.region_diameter[bin] = all[index].region_diameter;
+        result.region_diameter_error[bin] = all[index].region_diameter_error;
+        result.null_region_diameter[bin] = all[index].null_region_diameter;
+        result.fit_width[bin] = all[index].fit_width;
+        result.fit_width_error[bin] = all[index].fit_width_error;
+        result.null_fit_width[bin] = all[index].null_fit_width;
+        result.share_above[bin] = all[index].share_above;
+        result.null_share[bin] = all[index].null_share;
+        std::copy(all[index].region_diameters.begin(), all[index].region_diameters.end(),
+                  result.region_diameter_histogram.begin() + static_cast<std::ptrdiff_t>(bin * diameter_bins));
       }
       for (const auto& [bin, angle] : examples) {
         if (bin < first || bin >= std::min(first + communicator.size(), stack->bins().end)) continue;
@@ -435,20 +449,28 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
                     communicator.sum(result.reading.bytes)};
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
-  int below_probe = 0;
-  for (std::size_t bin = 0; bin < result.size.size(); ++bin) {
-    if (!std::isfinite(result.size[bin])) continue;
-    const double blurred = result.size[bin] * result.scan_step_nm;
-    const double squared = blurred * blurred - probe * probe;
-    if (squared <= 0.0) {
-      result.size[bin] = nan;
-      result.size_error[bin] = nan;
-      ++below_probe;
-      continue;
+  std::vector<double> unused(result.size.size(), nan);
+  const auto to_lengths = [&](std::vector<double>& widths, std::vector<double>& errors) {
+    int lost = 0;
+    for (std::size_t bin = 0; bin < widths.size(); ++bin) {
+      if (!std::isfinite(widths[bin])) continue;
+      const double blurred = widths[bin] * result.scan_step_nm;
+      const double squared = blurred * blurred - probe * probe;
+      if (squared <= 0.0) {
+        widths[bin] = errors[bin] = nan;
+        ++lost;
+        continue;
+      }
+      widths[bin] = std::sqrt(squared);
+      errors[bin] *= result.scan_step_nm * blurred / widths[bin];
     }
-    result.size[bin] = std::sqrt(squared);
-    result.size_error[bin] *= result.scan_step_nm * blurred / result.size[bin];
-  }
+    return lost;
+  };
+  const int below_probe = to_lengths(result.size, result.size_error);
+  to_lengths(result.region_diameter, result.region_diameter_error);
+  to_lengths(result.fit_width, result.fit_width_error);
+  to_lengths(result.null_region_diameter, unused);
+  to_lengths(result.null_fit_width, unused);
   if (below_probe > 0) {
     warn(fmt::format("at {} of {} k the speckles are not larger than the probe ({:.3g} nm): no size there", below_probe,
                      k_range.bins, probe));

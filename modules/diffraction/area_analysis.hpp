@@ -58,9 +58,14 @@ struct AreaResult {
   std::vector<double> size_diameter;     // of spheres that give this size; NaN where not found
   std::vector<double> area_fraction, area_fraction_error;
   std::vector<double> map_variance, map_noise_variance;  // relative, a bin
-  std::vector<double> transmittance;                     // (scan_y, scan_x), NaN where not measured
-  std::vector<double> centre_x_px, centre_y_px;          // of the disc, (scan_y, scan_x)
-  std::vector<double> mean_pattern;                      // (ky, kx) of the kept patterns, detector units
+  // The other estimators, a bin: nm (or scan steps) with the probe removed in quadrature, and of the null model.
+  std::vector<double> region_diameter, region_diameter_error, null_region_diameter;
+  std::vector<double> fit_width, fit_width_error, null_fit_width;
+  std::vector<double> share_above, null_share;    // of the smoothed maps above the threshold
+  std::vector<double> region_diameter_histogram;  // (bin, diameter_bins) regions
+  std::vector<double> transmittance;              // (scan_y, scan_x), NaN where not measured
+  std::vector<double> centre_x_px, centre_y_px;   // of the disc, (scan_y, scan_x)
+  std::vector<double> mean_pattern;               // (ky, kx) of the kept patterns, detector units
   std::vector<ExampleMap> example_maps;
   std::vector<std::string> warnings;
 };

@@ -1,11 +1,16 @@
 #include "diffraction/area_fraction.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
+#include <complex>
+#include <limits>
 #include <stdexcept>
 
+#include "core/fft.hpp"
 #include "core/units.hpp"
+#include "diffraction/lane_kernels.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -35,6 +40,145 @@ void IntensityHistogram::add(double value) noexcept {
   const double limited = std::clamp(place, 0.0, static_cast<double>(bins - 1));
   ++counts_[static_cast<std::size_t>(limited)];
   ++total_;
+}
+
+void IntensityHistogram::add_map(std::span<const float> map) noexcept {
+  constexpr auto scale = static_cast<float>(static_cast<double>(bins) / (highest - lowest));
+  constexpr auto first = static_cast<float>(lowest);
+  constexpr auto last = static_cast<float>(bins - 1);
+  constexpr std::size_t piece = 512;
+  std::array<std::int32_t, piece> places;
+  for (std::size_t begin = 0; begin < map.size(); begin += piece) {
+    const std::size_t count = std::min(piece, map.size() - begin);
+    const float* values = map.data() + begin;
+    for (std::size_t i = 0; i < count; ++i) {
+      float place = (values[i] - first) * scale;
+      place = place > 0.0F ? place : 0.0F;  // NaN too
+      place = place < last ? place : last;
+      places[i] = values[i] == values[i] ? static_cast<std::int32_t>(place) : -1;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (places[i] < 0) continue;
+      ++counts_[static_cast<std::size_t>(places[i])];
+      ++total_;
+    }
+  }
+}
+
+void IntensityHistogram::add(const IntensityHistogram& other) noexcept {
+  for (std::size_t bin = 0; bin < bins; ++bin) counts_[bin] += other.counts_[bin];
+  total_ += other.total_;
+}
+
+void MapMoments::add_map(std::span<const float> map) noexcept {
+  // Lanes, so that the compiler can vectorise without reordering one sum.
+  constexpr std::size_t lanes = 8;
+  double counts[lanes] = {}, sums[lanes] = {}, squared[lanes] = {}, cubed[lanes] = {};
+  const std::size_t whole = map.size() / lanes * lanes;
+  for (std::size_t begin = 0; begin < whole; begin += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const float stored = map[begin + lane];
+      const bool present = stored == stored;
+      const double value = present ? static_cast<double>(stored) : 0.0;
+      counts[lane] += present ? 1.0 : 0.0;
+      sums[lane] += value;
+      squared[lane] += value * value;
+      cubed[lane] += value * value * value;
+    }
+  }
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    count += counts[lane];
+    sum += sums[lane];
+    squares += squared[lane];
+    cubes += cubed[lane];
+  }
+  for (std::size_t i = whole; i < map.size(); ++i) {
+    if (std::isfinite(map[i])) add(static_cast<double>(map[i]));
+  }
+}
+
+namespace {
+
+// ln of the characteristic function of a unit density of speckles of unit height, at the frequencies of a periodic
+// interval: integral of (exp(i t A(r)) - 1) dV, A = exp(-r^2/2), dV = 2 pi^2 r^3 dr.
+struct SpeckleLaw {
+  static constexpr int points = 2048;
+  static constexpr double lowest = -8.0;
+  static constexpr double period = 32.0;
+  std::vector<std::complex<double>> exponent;
+  SpeckleLaw() : exponent(points / 2 + 1) {
+    constexpr int steps = 400;
+    constexpr double reach = 6.0;
+    for (int k = 0; k <= points / 2; ++k) {
+      const double t = 2.0 * units::pi * k / period;
+      std::complex<double> sum = 0.0;
+      for (int i = 0; i < steps; ++i) {
+        const double r = reach * (i + 0.5) / steps;
+        sum += (std::polar(1.0, t * std::exp(-0.5 * r * r)) - 1.0) * r * r * r;
+      }
+      exponent[static_cast<std::size_t>(k)] = sum * (2.0 * units::pi * units::pi * reach / steps);
+    }
+  }
+};
+
+}  // namespace
+
+double SpeckleModel::share_above(double density, double level, double noise) {
+  static const SpeckleLaw law;
+  constexpr int points = SpeckleLaw::points;
+  constexpr double step = SpeckleLaw::period / points;
+  // Without noise the law has an edge that a finite number of frequencies cannot show.
+  const double width = std::hypot(noise, 1.5 * step);
+  // Values are counted from their mean, 4 pi^2 density, so that the interval holds them whatever the density.
+  const double mean = 4.0 * units::pi * units::pi * density;
+  ComplexBuffer spectrum(points / 2 + 1);
+  RealBuffer density_of_value(points);
+  for (int k = 0; k <= points / 2; ++k) {
+    const double t = 2.0 * units::pi * k / SpeckleLaw::period;
+    const auto value = std::exp(density * law.exponent[static_cast<std::size_t>(k)] - 0.5 * t * t * width * width) *
+                       std::polar(1.0, -t * (mean + SpeckleLaw::lowest));
+    spectrum[static_cast<std::size_t>(k)] = std::conj(value);  // p(x) = integral of phi(t) exp(-i t x)
+  }
+  const FftPlan plan = FftPlan::real_lines_backward(points, 1, spectrum.data(), density_of_value.data());
+  plan.execute();
+  double below = 0.0;
+  double total = 0.0;
+  for (const double value : density_of_value) total += value;
+  double median = 0.0;
+  int index = 0;
+  for (; index < points; ++index) {
+    const double here = density_of_value[static_cast<std::size_t>(index)];
+    if (below + here >= 0.5 * total) {
+      median = step * (index + (0.5 * total - below) / here);
+      break;
+    }
+    below += here;
+  }
+  const double limit = (median + level) / step;
+  double above = 0.0;
+  for (; index < points; ++index) {
+    const double part = std::clamp(static_cast<double>(index) + 1.0 - limit, 0.0, 1.0);
+    above += part * density_of_value[static_cast<std::size_t>(index)];
+  }
+  return std::clamp(above / total, 0.0, 1.0);
+}
+
+double SpeckleModel::density_of(double share, double level, double noise) {
+  double low = 0.0;
+  double high = 0.3;
+  if (!(share > share_above(low, level, noise))) return 0.0;
+  if (share >= share_above(high, level, noise)) return high;
+  constexpr int halvings = 18;
+  for (int round = 0; round < halvings; ++round) {
+    const double middle = 0.5 * (low + high);
+    (share_above(middle, level, noise) < share ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+double SpeckleModel::covered(double density) {
+  constexpr double half = 2.0 * 0.69314718055994531;  // r^2 where exp(-r^2 / 2) = 1/2
+  return 1.0 - std::exp(-density * 0.5 * units::pi * units::pi * half * half);
 }
 
 double IntensityHistogram::quantile(double probability) const {
@@ -81,13 +225,13 @@ AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapM
   return result;
 }
 
-MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma)
+MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::span<const std::uint8_t> kept)
     : ny_(ny),
       nx_(nx),
-      values_(static_cast<std::size_t>(ny * nx)),
-      weights_(values_.size()),
-      line_values_(values_.size()),
-      line_weights_(values_.size()) {
+      present_(static_cast<std::size_t>(ny * nx), 1),
+      weights_(present_.size(), 1.0F),
+      values_(present_.size()),
+      lines_(present_.size()) {
   const int reach = std::max(0, static_cast<int>(std::ceil(3.0 * sigma)));
   for (int step = -reach; step <= reach; ++step) {
     kernel_.push_back(sigma > 0.0 ? static_cast<float>(std::exp(-0.5 * step * step / (sigma * sigma))) : 1.0F);
@@ -101,49 +245,53 @@ MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma)
   }
   noise_squares_ = std::pow(squares / (sum * sum), 2);
   noise_cubes_ = std::pow(cubes / (sum * sum * sum), 2);
+  padded_.assign(static_cast<std::size_t>(nx) + 2 * static_cast<std::size_t>(reach), 0.0F);
+  if (!kept.empty()) present_.assign(kept.begin(), kept.end());
+  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = present_[i] != 0 ? 1.0F : 0.0F;
+  convolve(values_);
+  for (std::size_t i = 0; i < values_.size(); ++i) weights_[i] = values_[i] > 0.0F ? 1.0F / values_[i] : 0.0F;
+}
+
+void MapSmoother::convolve(std::span<float> values) {
+  const auto& kernels = best_kernels();
+  const auto reach = static_cast<std::int64_t>(kernel_.size() / 2);
+  const auto width = static_cast<std::size_t>(nx_);
+  std::fill(lines_.begin(), lines_.end(), 0.0F);
+  for (std::int64_t y = 0; y < ny_; ++y) {
+    for (std::int64_t from = std::max<std::int64_t>(0, y - reach); from <= std::min(ny_ - 1, y + reach); ++from) {
+      kernels.add_scaled(values.data() + from * nx_, kernel_[static_cast<std::size_t>(from - y + reach)], width,
+                         lines_.data() + y * nx_);
+    }
+  }
+  for (std::int64_t y = 0; y < ny_; ++y) {
+    std::copy_n(lines_.data() + y * nx_, nx_, padded_.data() + reach);
+    float* line = values.data() + y * nx_;
+    std::fill_n(line, nx_, 0.0F);
+    for (std::size_t step = 0; step < kernel_.size(); ++step) {
+      kernels.add_scaled(padded_.data() + step, kernel_[step], width, line);
+    }
+  }
+}
+
+void MapSmoother::set_weights(std::span<const float> map) {
+  bool other = false;
+  for (std::size_t i = 0; i < map.size(); ++i) other |= (map[i] == map[i]) != (present_[i] != 0);
+  if (!other) return;
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    present_[i] = std::isnan(map[i]) ? 0 : 1;
+    values_[i] = present_[i] != 0 ? 1.0F : 0.0F;
+  }
+  convolve(values_);
+  for (std::size_t i = 0; i < values_.size(); ++i) weights_[i] = values_[i] > 0.0F ? 1.0F / values_[i] : 0.0F;
 }
 
 void MapSmoother::smooth(std::span<float> map) {
-  const auto reach = static_cast<std::int64_t>(kernel_.size() / 2);
-  if (reach == 0) return;
-  for (std::size_t index = 0; index < map.size(); ++index) {
-    const bool present = std::isfinite(map[index]);
-    values_[index] = present ? map[index] : 0.0F;
-    weights_[index] = present ? 1.0F : 0.0F;
-  }
-  std::fill(line_values_.begin(), line_values_.end(), 0.0F);
-  std::fill(line_weights_.begin(), line_weights_.end(), 0.0F);
-  for (std::int64_t y = 0; y < ny_; ++y) {
-    for (std::int64_t step = -reach; step <= reach; ++step) {
-      const std::int64_t from = y + step;
-      if (from < 0 || from >= ny_) continue;
-      const float weight = kernel_[static_cast<std::size_t>(step + reach)];
-      const float* value = values_.data() + from * nx_;
-      const float* present = weights_.data() + from * nx_;
-      float* value_sum = line_values_.data() + y * nx_;
-      float* weight_sum = line_weights_.data() + y * nx_;
-      for (std::int64_t x = 0; x < nx_; ++x) {
-        value_sum[x] += weight * value[x];
-        weight_sum[x] += weight * present[x];
-      }
-    }
-  }
-  for (std::int64_t y = 0; y < ny_; ++y) {
-    for (std::int64_t x = 0; x < nx_; ++x) {
-      const auto index = static_cast<std::size_t>(y * nx_ + x);
-      if (!std::isfinite(map[index])) continue;
-      float value = 0.0F;
-      float weight = 0.0F;
-      const std::int64_t first = std::max<std::int64_t>(0, x - reach);
-      const std::int64_t last = std::min(nx_ - 1, x + reach);
-      for (std::int64_t from = first; from <= last; ++from) {
-        const float factor = kernel_[static_cast<std::size_t>(from - x + reach)];
-        value += factor * line_values_[static_cast<std::size_t>(y * nx_ + from)];
-        weight += factor * line_weights_[static_cast<std::size_t>(y * nx_ + from)];
-      }
-      map[index] = value / weight;
-    }
-  }
+  if (kernel_.size() == 1) return;
+  set_weights(map);
+  for (float& value : map) value = value == value ? value : 0.0F;
+  convolve(map);
+  constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  for (std::size_t i = 0; i < map.size(); ++i) map[i] = present_[i] != 0 ? map[i] * weights_[i] : missing;
 }
 
 }  // namespace mesoglass::diffraction

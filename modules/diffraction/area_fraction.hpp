@@ -12,6 +12,9 @@ class IntensityHistogram {
  public:
   IntensityHistogram() : counts_(bins, 0) {}
   void add(double value) noexcept;
+  // All values of a map but NaN.
+  void add_map(std::span<const float> map) noexcept;
+  void add(const IntensityHistogram& other) noexcept;
   [[nodiscard]] std::int64_t total() const noexcept { return total_; }
   // Smallest value below which the share `probability` of the counts lies, interpolated within a bin.
   [[nodiscard]] double quantile(double probability) const;
@@ -35,6 +38,8 @@ struct MapMoments {
     squares += value * value;
     cubes += value * value * value;
   }
+  // All values of a map but NaN.
+  void add_map(std::span<const float> map) noexcept;
 };
 
 // Counting noise of a smoothed value: that of a scaled Poisson number.
@@ -60,10 +65,25 @@ struct AreaThreshold {
 [[nodiscard]] AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,
                                                   const NoiseModel& noise, double most_false);
 
+// What the share above a threshold means. Speckles at Poisson places in the four directions above, `density` of them in
+// a volume of one standard deviation each way, add up: in a film of some thickness several weak ones together pass the
+// threshold where no single one does. Both numbers are known for this model, so the density follows from the share, and
+// from the density the part of the maps where a single speckle has at least half of an ideal one's height.
+struct SpeckleModel {
+  // Share of the maps above median + `level` (in units of an ideal speckle's height) for normal noise of standard
+  // deviation `noise` (in the same units). By the characteristic function of the compound Poisson law. Pure.
+  [[nodiscard]] static double share_above(double density, double level, double noise);
+  // The density that gives this share; 0 where noise alone gives it. Pure.
+  [[nodiscard]] static double density_of(double share, double level, double noise);
+  // Part of the maps covered: 1 - exp(-density V), V = (2 ln 2)^2 pi^2 / 2 the volume where one speckle is above half.
+  [[nodiscard]] static double covered(double density);
+};
+
 // Gaussian smoothing of a map in place; NaN and positions not kept take no part, and stay NaN. `sigma` in steps.
 class MapSmoother {
  public:
-  MapSmoother(std::int64_t ny, std::int64_t nx, double sigma);
+  // `kept`, one byte a position, says which positions maps usually have; empty = all.
+  MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::span<const std::uint8_t> kept = {});
   void smooth(std::span<float> map);
   // Sums of the squares and cubes of a value's weights, away from edges: what becomes of white noise's variance and
   // third cumulant.
@@ -76,7 +96,12 @@ class MapSmoother {
   std::vector<float> kernel_;
   double noise_squares_ = 1.0;
   double noise_cubes_ = 1.0;
-  std::vector<float> values_, weights_, line_values_, line_weights_;
+  // Both passes over `values`, zero where there is nothing.
+  void convolve(std::span<float> values);
+  void set_weights(std::span<const float> map);
+  std::vector<std::uint8_t> present_;  // positions that weights_ is for
+  std::vector<float> weights_;         // 1 / sum of the weights of the positions present
+  std::vector<float> values_, lines_, padded_;
 };
 
 }  // namespace mesoglass::diffraction

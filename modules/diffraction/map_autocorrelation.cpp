@@ -252,10 +252,25 @@ bool MapAutocorrelation::add(std::span<const float> map, int group) {
   State& s = *state_;
   double sum = 0.0;
   double present = 0.0;
-  for (std::size_t index = 0; index < map.size(); ++index) {
-    if (s.kept[index] == 0 || !std::isfinite(map[index])) continue;
-    sum += static_cast<double>(map[index]);
-    present += 1.0;
+  for (std::int64_t y = 0; y < s.ny; ++y) {
+    // Lanes, so that the compiler can vectorise without reordering one sum.
+    constexpr std::int64_t lanes = 8;
+    double sums[lanes] = {}, counts[lanes] = {};
+    const float* source = map.data() + y * s.nx;
+    const std::uint8_t* kept = s.kept.data() + y * s.nx;
+    for (std::int64_t begin = 0; begin < s.nx; begin += lanes) {
+      const std::int64_t here = std::min(lanes, s.nx - begin);
+      for (std::int64_t lane = 0; lane < here; ++lane) {
+        const float value = source[begin + lane];
+        const bool use = kept[begin + lane] != 0 && value - value == 0.0F;  // finite
+        sums[lane] += use ? static_cast<double>(value) : 0.0;
+        counts[lane] += use ? 1.0 : 0.0;
+      }
+    }
+    for (std::int64_t lane = 0; lane < lanes; ++lane) {
+      sum += sums[lane];
+      present += counts[lane];
+    }
   }
   if (!(present > 0.5 * s.kept_positions)) return false;
   const auto mean = static_cast<float>(sum / present);
@@ -266,7 +281,7 @@ bool MapAutocorrelation::add(std::span<const float> map, int group) {
     const std::uint8_t* kept = s.kept.data() + y * s.nx;
     for (std::int64_t x = 0; x < s.nx; ++x) {
       const float value = source[x] - mean;
-      line[x] = kept[x] != 0 && std::isfinite(value) ? value : 0.0F;
+      line[x] = kept[x] != 0 && value - value == 0.0F ? value : 0.0F;
     }
     std::fill(line + s.nx, line + stride, 0.0F);
   }

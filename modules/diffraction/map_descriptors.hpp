@@ -1,6 +1,7 @@
 // Speckle size and area fraction of the maps of one k.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,13 +11,27 @@
 
 namespace mesoglass::diffraction {
 
+// Regions' equivalent diameters are counted in bins of half a scan step; the last holds all larger ones.
+inline constexpr int diameter_bins = 64;
+inline constexpr double diameter_bin_steps = 0.5;
+
+// Lengths in scan steps, the probe not taken out; NaN where not found.
 struct MapDescriptors {
-  double size = 0.0;  // FWHM of the autocorrelation / sqrt 2, scan steps; NaN where not found
+  double size = 0.0;  // FWHM of the autocorrelation / sqrt 2
   double size_error = 0.0;
   double area_fraction = 0.0;
   double area_fraction_error = 0.0;
   double variance = 0.0;  // of the relative intensity, noise removed
   double noise_variance = 0.0;
+  double share_above = 0.0;      // of the smoothed maps above the threshold: area fraction before any model
+  double null_share = 0.0;       // the same of maps whose angles were shuffled
+  double region_diameter = 0.0;  // median equivalent diameter of the regions above the threshold, smoothing removed
+  double region_diameter_error = 0.0;
+  double null_region_diameter = 0.0;  // of shuffled maps
+  double fit_width = 0.0;             // median full width at half maximum of the speckles' Gaussians, smoothing removed
+  double fit_width_error = 0.0;
+  double null_fit_width = 0.0;
+  std::array<double, diameter_bins> region_diameters{};  // regions a bin, over all angles
 };
 
 // Angles fall into groups of neighbours together with their Friedel opposites: what one group sees is nearly
@@ -28,6 +43,8 @@ inline constexpr int angle_groups = 9;
 }
 
 // Measures the maps of a bin. `correlation` has the maps' shape, the kept positions and angle_groups groups.
-[[nodiscard]] MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlation, double most_false);
+// `kept` is one byte a position.
+[[nodiscard]] MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlation,
+                                           std::span<const std::uint8_t> kept, double most_false);
 
 }  // namespace mesoglass::diffraction

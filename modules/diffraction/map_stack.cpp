@@ -41,6 +41,19 @@ void BinMaps::copy_map(int angle, std::span<float> map) const {
   }
 }
 
+void BinMaps::copy_shuffled(RandomStream& random, std::span<float> map) const {
+  for (const Part& part : parts_) {
+    const auto count = static_cast<std::size_t>(part.rows.size() * nx_);
+    float* target = map.data() + part.rows.begin * nx_;
+    for (std::size_t index = 0; index < count; ++index) {
+      const auto angle = static_cast<std::size_t>(random.index(angles_));
+      const std::uint16_t stored = values_[part.offset + angle * count + index];
+      target[index] = stored == StoredIntensity::missing ? std::numeric_limits<float>::quiet_NaN()
+                                                         : StoredIntensity::decode(stored);
+    }
+  }
+}
+
 MapStack::MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx)
     : grid_(grid),
       bins_(bins),

@@ -8,6 +8,7 @@
 
 #include "core/communicator.hpp"
 #include "core/distribution.hpp"
+#include "core/random_stream.hpp"
 #include "diffraction/aligned_values.hpp"
 #include "diffraction/lane_kernels.hpp"
 #include "diffraction/polar_sampling.hpp"
@@ -35,6 +36,9 @@ class BinMaps {
   [[nodiscard]] std::int64_t nx() const noexcept { return nx_; }
   // Relative intensities of one angle, (ny, nx); NaN where missing.
   void copy_map(int angle, std::span<float> map) const;
+  // The null model: every position shows its own intensity at an angle drawn at random, so that the values stay and
+  // what neighbours have in common goes.
+  void copy_shuffled(RandomStream& random, std::span<float> map) const;
 
  private:
   friend class MapStack;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "diffraction/map_descriptors.hpp"
+
 namespace mesoglass::diffraction {
 
 namespace {
@@ -80,7 +82,7 @@ class Writer {
     curve(group + "/size_diameter", {k_}, diameter.value, length_,
           "diameter of " + settings_.size_profile + " domains whose maps give this speckle size");
     curve(group + "/area_fraction", {k_}, area_fraction.value, "1",
-          "part of the maps above the background's threshold, false positives removed");
+          "part of the maps where a single speckle has at least half of an ideal one's height");
     curve(group + "/area_fraction_error", {k_}, area_fraction.error, "1", "standard error of area_fraction");
     const bool cn = settings_.power_form == PowerForm::cn;
     const std::string power_text =
@@ -112,6 +114,7 @@ class Writer {
           "variance of the maps' relative intensity, noise removed");
     curve(group + "/map_noise_variance", {k_}, area.map_noise_variance, "1",
           "white noise in the maps' relative intensity");
+    size_estimators(group, area);
     const std::string pixel = area.k_known ? "nm^-1" : "px";
     const auto& shape = area.geometry.shape;
     const Axis ky = linear_axis("ky", pixel, static_cast<std::size_t>(shape.ny), area.k_per_pixel);
@@ -152,6 +155,31 @@ class Writer {
   void curve(const std::string& group, const std::vector<Axis>& axes, const std::vector<double>& values,
              const std::string& unit, const std::string& description) {
     write_array(file_, group, axes, values, unit, description);
+  }
+
+  // The second and the third size estimator, and what maps with shuffled angles give.
+  void size_estimators(const std::string& group, const AreaResult& area) {
+    curve(group + "/region_diameter", {k_}, area.region_diameter, length_,
+          "median equivalent diameter of connected regions above the area threshold, probe removed in quadrature");
+    curve(group + "/region_diameter_error", {k_}, area.region_diameter_error, length_,
+          "standard error of region_diameter, from the scatter between groups of angles");
+    curve(group + "/region_diameter_null", {k_}, area.null_region_diameter, length_,
+          "the same in maps whose angles were shuffled");
+    curve(group + "/speckle_fit", {k_}, area.fit_width, length_,
+          "median full width at half maximum of Gaussians fitted to single speckles, probe removed in quadrature");
+    curve(group + "/speckle_fit_error", {k_}, area.fit_width_error, length_,
+          "standard error of speckle_fit, from the scatter between groups of angles");
+    curve(group + "/speckle_fit_null", {k_}, area.null_fit_width, length_,
+          "the same in maps whose angles were shuffled");
+    curve(group + "/share_above_threshold", {k_}, area.share_above, "1",
+          "part of the smoothed maps above the threshold");
+    curve(group + "/share_above_threshold_null", {k_}, area.null_share, "1",
+          "the same in maps whose angles were shuffled");
+    const Axis diameter = linear_axis("diameter", length_, diameter_bins, diameter_bin_steps * area.scan_step_nm,
+                                      0.5 * diameter_bin_steps * area.scan_step_nm);
+    curve(group + "/region_diameter_histogram", {k_, diameter}, area.region_diameter_histogram, "regions",
+          "regions in bins of equivalent diameter, smoothing removed, probe not removed; the last bin holds all larger "
+          "ones");
   }
 
   void transmittance_histogram(const std::string& group, const std::vector<double>& values) {

@@ -38,8 +38,7 @@ double unit_size(DomainProfile profile, double probe) {
   }
   const auto correlation = [&](double lag) {
     double sum = 0.0;
-    for (std::size_t i = 0; i <= waves; ++i)
-      sum += power[i] * ::j0(step * static_cast<double>(i) * lag);
+    for (std::size_t i = 0; i <= waves; ++i) sum += power[i] * ::j0(step * static_cast<double>(i) * lag);
     return sum;
   };
   const double half = 0.5 * correlation(0.0);

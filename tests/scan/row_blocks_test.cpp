@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include "core/error.hpp"
 #include "scan/row_blocks.hpp"
+#include "scan/row_stream.hpp"
 #include "scan/scan_options.hpp"
 
 namespace mesoglass::test {
@@ -58,6 +60,64 @@ TEST(ScanOptions, ShapesAreRowsByColumns) {
        {"", "64", "x", "64x", "x64", "0x5", "-3x5", "64x128x2", "64 x 128", "99999999999x1", "6.5x2"}) {
     EXPECT_THROW((void)scan::parse_shape(wrong, "--scan-shape"), Error) << wrong;
   }
+}
+
+// A scan that exists only in numbers, and that can fail.
+class MadeUpReader : public scan::ScanReader {
+ public:
+  MadeUpReader(std::int64_t rows, std::int64_t failing_row) : ScanReader(describe(rows)), failing_row_(failing_row) {}
+  void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const override {
+    check_request(first_row, row_count, patterns.size());
+    if (failing_row_ >= first_row && failing_row_ < first_row + row_count) throw input_error("row {}", failing_row_);
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      patterns[i] = static_cast<float>(first_row * description_.values_per_row()) + static_cast<float>(i);
+    }
+  }
+
+ private:
+  static scan::ScanDescription describe(std::int64_t rows) {
+    scan::ScanDescription d;
+    d.scan_ny = rows;
+    d.scan_nx = 3;
+    d.pattern_ny = d.pattern_nx = 4;
+    return d;
+  }
+  std::int64_t failing_row_;
+};
+
+TEST(RowStream, HandsOutEveryBlockInOrder) {
+  const MadeUpReader reader(11, -1);
+  scan::RowStream stream(reader, {{0, 4}, {4, 5}, {5, 11}});
+  std::int64_t row = 0;
+  while (const auto block = stream.next()) {
+    ASSERT_EQ(block->rows.begin, row);
+    ASSERT_EQ(block->patterns.size(), static_cast<std::size_t>(block->rows.size() * 48));
+    for (std::size_t i = 0; i < block->patterns.size(); ++i) {
+      ASSERT_EQ(block->patterns[i], static_cast<float>(row * 48) + static_cast<float>(i));
+    }
+    row = block->rows.end;
+  }
+  EXPECT_EQ(row, 11);
+  EXPECT_FALSE(stream.next());
+  EXPECT_GE(stream.waited_s(), 0.0);
+}
+
+TEST(RowStream, ThrowsWhatReadingThrewAfterTheGoodBlocks) {
+  const MadeUpReader reader(11, 7);
+  scan::RowStream stream(reader, {{0, 3}, {3, 6}, {6, 9}, {9, 11}});
+  ASSERT_TRUE(stream.next());
+  ASSERT_TRUE(stream.next());
+  EXPECT_THROW((void)stream.next(), Error);
+}
+
+TEST(RowStream, CanBeLeftEarlyOrBeEmpty) {
+  const MadeUpReader reader(100, -1);
+  {
+    scan::RowStream stream(reader, {{0, 50}, {50, 60}, {60, 100}});
+    ASSERT_TRUE(stream.next());
+  }
+  scan::RowStream nothing(reader, {});
+  EXPECT_FALSE(nothing.next());
 }
 
 }  // namespace

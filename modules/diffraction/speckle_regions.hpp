@@ -1,0 +1,46 @@
+// Single speckles: connected regions above a threshold, their diameters, and a Gaussian fitted to each.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace mesoglass::diffraction {
+
+struct SpeckleRegion {
+  std::int64_t pixels = 0;
+  float peak = 0.0F;  // highest value
+  std::int64_t peak_x = 0, peak_y = 0;
+  bool at_edge = false;  // touches the map's edge or a missing position: cut off, so its size means nothing
+  // Diameter of the disc of equal area, in steps.
+  [[nodiscard]] double equivalent_diameter() const noexcept;
+};
+
+// Labels regions of touching positions (also across corners) above `threshold`; runs of a row are merged by
+// union-find. Keeps its memory between calls.
+class RegionLabeller {
+ public:
+  RegionLabeller(std::int64_t ny, std::int64_t nx);
+  // NaN is below every threshold. In the order of their first position; valid until the next call.
+  [[nodiscard]] std::span<const SpeckleRegion> label(std::span<const float> map, float threshold);
+
+ private:
+  struct Run {
+    std::int64_t begin = 0, end = 0;
+    std::int32_t region = 0;
+  };
+  [[nodiscard]] std::int32_t root(std::int32_t region);
+  std::int64_t ny_;
+  std::int64_t nx_;
+  std::vector<Run> previous_, current_;
+  std::vector<std::int32_t> parents_;
+  std::vector<SpeckleRegion> found_, regions_;
+};
+
+// Full width at half maximum of the Gaussian b + a exp(-r^2 / (2 s^2)) about the region's peak, with b = `background`:
+// least squares of the logarithm, weighted by the squared height, over the positions within `reach` steps that are
+// above half of the peak's height. NaN where there are fewer than six, or no maximum. Pure.
+[[nodiscard]] double fitted_width(std::span<const float> map, std::int64_t ny, std::int64_t nx,
+                                  const SpeckleRegion& region, float background, int reach);
+
+}  // namespace mesoglass::diffraction

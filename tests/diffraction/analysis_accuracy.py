@@ -1,0 +1,138 @@
+"""How well mg-analyze finds planted truth, on phantoms drawn at random (seeded), and how that depends on dose.
+
+As a test it runs a few trials and holds the errors against the stated accuracies. By hand, with the environment of
+cmake/MesoglassTest.cmake (MESOGLASS_BIN, MESOGLASS_SOURCE, MESOGLASS_SCRATCH, PYTHONPATH=tests/support):
+
+    python3 analysis_accuracy.py study 20          the errors of 20 phantoms
+    python3 analysis_accuracy.py dose 3            error against electrons a pattern, 3 phantoms each
+"""
+
+import sys
+import unittest
+
+import h5py
+import numpy as np
+
+from program_test import ProgramTest
+
+SIDE = 72  # probe positions along a scan's side
+
+
+def draw_phantom(trial):
+    """Parameters of one phantom with a single type, as options of mg-phantom."""
+    random = np.random.default_rng([20261121, trial])
+    step = random.uniform(0.28, 0.4)
+    diameter = random.choice([1.0, 1.2, 1.3, 2.0])
+    kind = (f"name=a,k={random.uniform(3.7, 4.5):.2f},fold={random.choice([4, 6, 10])},diameter={diameter},"
+            f"spread={random.uniform(0, 0.08):.3f},fraction={random.uniform(0.05, 0.2):.3f},"
+            f"order={random.uniform(0.5, 1.0):.2f}")
+    return {"type": kind, "scan-shape": f"{SIDE}x{SIDE}", "scan-step": round(step, 3), "pattern-shape": "64x64",
+            "k-per-pixel": 0.2, "probe-fwhm": 1.0, "dose": 4e6, "thickness": round(random.uniform(20, 35), 1),
+            "mean-free-path": 80, "wedge-x": round(random.uniform(0, 0.05), 3),
+            "centre-x": round(random.uniform(30, 33), 2), "centre-y": round(random.uniform(30, 33), 2),
+            "descan-x": round(random.uniform(-1, 1), 2), "descan-y": round(random.uniform(-1, 1), 2),
+            "ellipse-ratio": round(random.uniform(1.0, 1.03), 4), "ellipse-angle": round(random.uniform(0, 180), 1),
+            "gain": round(random.uniform(1, 150), 1), "seed": trial + 1}
+
+
+class Trials(ProgramTest):
+    def options(self, settings):
+        return [part for name, value in settings.items() for part in (f"--{name}", str(value))]
+
+    def errors(self, trial, dose=None):
+        """name -> (found, truth) of one phantom."""
+        settings = draw_phantom(trial)
+        if dose:
+            settings["dose"] = dose
+        self.run_ok("mg-phantom", "scan.h5", "--overwrite", "--quiet", *self.options(settings), timeout=600)
+        self.run_ok("mg-analyze", "scan.h5", "--overwrite", "--quiet", "--output", "mro.h5", "--probe-fwhm", 1,
+                    "--domain-profile", "gaussian", "--k-min", 3, "--k-max", 5.2, "--transmittance-min", 0, timeout=600)
+        with h5py.File(self.folder / "mro.h5") as mro, h5py.File(self.folder / "scan.truth.h5") as truth:
+            found, planted = mro["mro/area_000/calibration"].attrs, truth["calibration"].attrs
+            area = mro["mro/area_000"]
+            k = area["size/dim0"][()]
+            near = abs(k - truth["types/k"][0]).argmin()
+            pair = {}
+            for axis in "xy":
+                pair[f"centre_{axis}"] = (float(found[f"centre_{axis}_px"]), truth[f"patterns/centre_{axis}_px"][()].mean())
+            strength, angle = np.log(found["ellipse_axis_ratio"]), 2 * found["ellipse_angle_rad"]
+            wanted, direction = np.log(planted["ellipse_axis_ratio"]), 2 * planted["ellipse_angle_rad"]
+            # The difference of the two distortions, as an axis ratio less 1.
+            pair["ellipticity"] = (abs(strength * np.exp(1j * angle) - wanted * np.exp(1j * direction)), 0.0)
+            pair["transmittance"] = (area["transmittance/data"][()].mean(), truth["patterns/transmittance"][()].mean())
+            pair["size"] = (area["size/data"][near], truth["types/realised_speckle_size_nm"][0])
+            pair["region_diameter"] = (area["region_diameter/data"][near], pair["size"][1])
+            pair["speckle_fit"] = (area["speckle_fit/data"][near], pair["size"][1])
+            pair["area_fraction"] = (area["area_fraction/data"][near], truth["types/realised_area_fraction"][0])
+            # What the threshold alone gives: the widening by smoothing taken off, nothing else.
+            pair["area_by_threshold"] = (area["share_above_threshold/data"][near] / 1.36, pair["area_fraction"][1])
+            pair["order"] = (area["order/data"][near], np.nan)
+        return pair
+
+    def planted_wave(self, trial, dose=2000.0):
+        """(found, planted) c_n of counted patterns with one n-fold wave on the ring."""
+        random = np.random.default_rng([20261122, trial])
+        side, n, amplitude = 96, int(random.choice([2, 4, 6, 8, 10])), random.uniform(0.15, 0.5)
+        centre, radius, gain = random.uniform(46, 49, 2), random.uniform(26, 34), random.uniform(1, 100)
+        y, x = np.mgrid[:side, :side]
+        r, phi = np.hypot(x - centre[0], y - centre[1]), np.arctan2(y - centre[1], x - centre[0])
+        ring = np.exp(-0.5 * ((r - radius) / 4) ** 2) + 0.05
+        patterns = np.empty((16, 16, side, side), "<f4")
+        for place in np.ndindex(16, 16):
+            wave = 1 + amplitude * np.cos(n * (phi - random.uniform(0, 2 * np.pi)))
+            patterns[place] = gain * random.poisson(0.02 * dose * ring * wave * (r > 6) + 3 * dose * (r < 5))
+        np.save(self.folder / "wave.npy", patterns)
+        self.run_ok("mg-analyze", "wave.npy", "--overwrite", "--quiet", "--output", "wave.h5", "--gain", gain,
+                    "--k-min", 12, "--k-max", 40, "--transmittance-min", 0)
+        with h5py.File(self.folder / "wave.h5") as file:
+            power = file["mro/area_000/power"]
+            near = abs(power["dim1"][()] - radius).argmin()
+            return power["data"][n, near], amplitude ** 2 / 4
+
+    def test_planted_waves_within_3_percent(self):
+        for trial in range(3):
+            found, planted = self.planted_wave(trial)
+            self.assertAlmostEqual(found / planted, 1.0, delta=0.03, msg=f"trial {trial}")
+
+    def test_random_phantoms_within_the_stated_accuracy(self):
+        for trial in range(2):
+            pair = self.errors(trial)
+            for axis in "xy":
+                self.assertAlmostEqual(*pair[f"centre_{axis}"], delta=0.1, msg=f"trial {trial}")
+            self.assertLess(pair["ellipticity"][0], 0.002, f"trial {trial}")
+            found, planted = pair["transmittance"]
+            self.assertAlmostEqual(found / planted, 1.0, delta=0.01, msg=f"trial {trial}")
+            found, planted = pair["size"]
+            self.assertAlmostEqual(found / planted, 1.0, delta=0.05, msg=f"trial {trial}")
+
+
+def relative(pair):
+    return {name: found - truth if name.startswith(("centre", "ellip")) else found / truth - 1.0
+            for name, (found, truth) in pair.items() if np.isfinite(truth)}
+
+
+def main():
+    trials = Trials("errors")
+    what, count = sys.argv[1], int(sys.argv[2])
+    doses = [None] if what == "study" else [1e5, 4e5, 1e6, 4e6, 1.6e7]
+    for dose in doses:
+        table = []
+        for trial in range(count):
+            trials.setUp()
+            pair = trials.errors(trial, dose)
+            table.append(relative(pair))
+            if what == "study":
+                print(trial, draw_phantom(trial)["type"], {name: f"{found:.4g}/{truth:.4g}" for name, (found, truth) in pair.items()},
+                      flush=True)
+            trials.tearDown()
+        for name in table[0]:
+            values = np.array([row[name] for row in table])
+            print(f"{dose or ''} {name:18} mean {values.mean():+.4f}  rms {np.sqrt((values ** 2).mean()):.4f}  "
+                  f"largest {abs(values).max():.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] in ("study", "dose"):
+        main()
+    else:
+        unittest.main()

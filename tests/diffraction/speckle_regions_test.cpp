@@ -1,0 +1,183 @@
+// Regions, their widths, and the model that turns a share of bright positions into speckles.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/random_stream.hpp"
+#include "core/units.hpp"
+#include "diffraction/area_fraction.hpp"
+#include "diffraction/speckle_regions.hpp"
+
+namespace mesoglass::diffraction {
+namespace {
+
+std::vector<SpeckleRegion> regions_of(const std::vector<std::string>& drawing) {
+  const auto ny = static_cast<std::int64_t>(drawing.size());
+  const auto nx = static_cast<std::int64_t>(drawing.front().size());
+  std::vector<float> map;
+  for (const auto& line : drawing) {
+    for (const char letter : line) {
+      map.push_back(letter == '?'   ? std::numeric_limits<float>::quiet_NaN()
+                    : letter == '.' ? 0.0F
+                                    : 1.0F + 0.1F * static_cast<float>(letter - '0'));
+    }
+  }
+  RegionLabeller labeller(ny, nx);
+  (void)labeller.label(map, 0.9F);  // what is left of an earlier call must not matter
+  const auto found = labeller.label(map, 0.5F);
+  return {found.begin(), found.end()};
+}
+
+TEST(RegionLabeller, MergesBranchesThatMeetLater) {
+  // A U, an S and corners that touch: three regions.
+  const auto regions =
+      regions_of({"............", ".1.1..11....", ".1.1....1.1.", ".151..11.1..", "........1...", "............"});
+  ASSERT_EQ(regions.size(), 2U);
+  EXPECT_EQ(regions[0].pixels, 7);
+  EXPECT_EQ(regions[0].peak_x, 2);
+  EXPECT_EQ(regions[0].peak_y, 3);
+  EXPECT_EQ(regions[1].pixels, 8);
+  EXPECT_FALSE(regions[0].at_edge || regions[1].at_edge);
+}
+
+TEST(RegionLabeller, KnowsWhatIsCutOff) {
+  const auto regions = regions_of({".....1", "......", ".1..?.", "....1.", "..1...", "......"});
+  ASSERT_EQ(regions.size(), 4U);
+  EXPECT_TRUE(regions[0].at_edge);  // the corner
+  EXPECT_FALSE(regions[1].at_edge);
+  EXPECT_TRUE(regions[2].at_edge);  // under the missing position
+  EXPECT_FALSE(regions[3].at_edge);
+}
+
+// Against flood filling, on noise with missing positions.
+TEST(RegionLabeller, EqualsFloodFilling) {
+  constexpr std::int64_t side = 60;
+  std::vector<float> map(side * side);
+  RandomStream random(3, RandomPurpose::test, 7);
+  for (float& value : map) {
+    value = random.uniform() < 0.02 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(random.uniform());
+  }
+  RegionLabeller labeller(side, side);
+  std::vector<std::int64_t> found;
+  for (const auto& region : labeller.label(map, 0.6F)) found.push_back(region.pixels);
+  std::vector<std::int64_t> expected;
+  std::vector<char> seen(map.size(), 0);
+  for (std::int64_t start = 0; start < side * side; ++start) {
+    if (seen[static_cast<std::size_t>(start)] != 0 || !(map[static_cast<std::size_t>(start)] > 0.6F)) continue;
+    std::vector<std::int64_t> waiting = {start};
+    seen[static_cast<std::size_t>(start)] = 1;
+    std::int64_t pixels = 0;
+    while (!waiting.empty()) {
+      const auto at = waiting.back();
+      waiting.pop_back();
+      ++pixels;
+      for (std::int64_t y = std::max<std::int64_t>(0, at / side - 1); y <= std::min(side - 1, at / side + 1); ++y) {
+        for (std::int64_t x = std::max<std::int64_t>(0, at % side - 1); x <= std::min(side - 1, at % side + 1); ++x) {
+          const auto next = static_cast<std::size_t>(y * side + x);
+          if (seen[next] != 0 || !(map[next] > 0.6F)) continue;
+          seen[next] = 1;
+          waiting.push_back(y * side + x);
+        }
+      }
+    }
+    expected.push_back(pixels);
+  }
+  EXPECT_EQ(found, expected);
+}
+
+TEST(FittedWidth, IsAGaussiansOwn) {
+  constexpr std::int64_t side = 41;
+  for (const double width : {4.0, 7.5}) {
+    std::vector<float> map(side * side);
+    for (std::int64_t y = 0; y < side; ++y) {
+      for (std::int64_t x = 0; x < side; ++x) {
+        const double squared = std::pow(static_cast<double>(x) - 19.7, 2) + std::pow(static_cast<double>(y) - 20.2, 2);
+        map[static_cast<std::size_t>(y * side + x)] =
+            static_cast<float>(0.3 + 2.0 * std::exp(-4.0 * std::log(2.0) * squared / (width * width)));
+      }
+    }
+    RegionLabeller labeller(side, side);
+    const auto regions = labeller.label(map, 1.3F);
+    ASSERT_EQ(regions.size(), 1U);
+    EXPECT_NEAR(fitted_width(map, side, side, regions.front(), 0.3F, 8), width, 1e-3 * width);
+    // At half height the region is as wide as the Gaussian, within the grain of the grid.
+    EXPECT_NEAR(regions.front().equivalent_diameter(), width, 0.07 * width);
+    EXPECT_TRUE(std::isnan(fitted_width(map, side, side, regions.front(), 5.0F, 8)));
+  }
+}
+
+// Speckles of one height at Poisson places in four dimensions, added up with noise: the share above the threshold is
+// the model's, and the model's density and coverage are the planted ones.
+TEST(SpeckleModel, TellsShareAndCoverageOfPlantedSpeckles) {
+  constexpr int samples = 300000;
+  constexpr double reach = 4.0;
+  for (const auto& [density, noise] : {std::pair{0.004, 0.05}, {0.02, 0.1}, {0.05, 0.2}}) {
+    RandomStream random(4, RandomPurpose::test, static_cast<std::uint64_t>(density * 1000));
+    const double volume = 0.5 * units::pi * units::pi * std::pow(reach, 4);
+    std::vector<double> values;
+    int covered = 0;
+    for (int sample = 0; sample < samples; ++sample) {
+      double value = 0.0;
+      bool single = false;
+      for (std::int64_t speckle = random.poisson(density * volume); speckle > 0; --speckle) {
+        const double r = reach * std::pow(random.uniform(), 0.25);
+        value += std::exp(-0.5 * r * r);
+        single = single || std::exp(-0.5 * r * r) >= 0.5;
+      }
+      covered += single ? 1 : 0;
+      values.push_back(value + random.normal(0.0, noise));
+    }
+    const auto planted = static_cast<double>(covered) / samples;
+    auto sorted = values;
+    std::nth_element(sorted.begin(), sorted.begin() + samples / 2, sorted.end());
+    const double median = sorted[samples / 2];
+    double above = 0.0;
+    for (const double value : values) above += value > median + 0.5 ? 1.0 / samples : 0.0;
+    // 300,000 samples: shares of 4 % and more are known to 1 %; the grid of values is 1/64.
+    EXPECT_NEAR(SpeckleModel::share_above(density, 0.5, noise), above, 0.03 * above + 5e-4) << density;
+    EXPECT_NEAR(SpeckleModel::covered(density), planted, 0.02 * planted + 5e-4) << density;
+    EXPECT_NEAR(SpeckleModel::covered(SpeckleModel::density_of(above, 0.5, noise)), planted, 0.04 * planted) << density;
+    // Adding up makes the threshold see more than single speckles.
+    EXPECT_GT(above, planted);
+  }
+  EXPECT_EQ(SpeckleModel::density_of(1e-6, 0.5, 0.3), 0.0);
+}
+
+TEST(MapSmoother, IsTheSameWhetherPositionsAreKnownBeforeOrNot) {
+  constexpr std::int64_t side = 30;
+  std::vector<std::uint8_t> kept(side * side, 1);
+  kept[100] = kept[101] = 0;
+  RandomStream random(6, RandomPurpose::test);
+  std::vector<float> map(side * side);
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    map[i] = kept[i] != 0 ? static_cast<float>(random.normal()) : std::numeric_limits<float>::quiet_NaN();
+  }
+  auto other = map;
+  const auto original = map;
+  MapSmoother(side, side, 1.4, kept).smooth(map);
+  MapSmoother(side, side, 1.4).smooth(other);
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    if (std::isnan(map[i])) {
+      EXPECT_TRUE(std::isnan(other[i]));
+      continue;
+    }
+    EXPECT_EQ(map[i], other[i]);
+    double sum = 0.0, weights = 0.0;
+    const auto y = static_cast<std::int64_t>(i) / side, x = static_cast<std::int64_t>(i) % side;
+    for (std::int64_t v = std::max<std::int64_t>(0, y - 5); v <= std::min(side - 1, y + 5); ++v) {
+      for (std::int64_t u = std::max<std::int64_t>(0, x - 5); u <= std::min(side - 1, x + 5); ++u) {
+        const float value = original[static_cast<std::size_t>(v * side + u)];
+        if (std::isnan(value)) continue;
+        const double weight = std::exp(-0.5 * static_cast<double>((u - x) * (u - x) + (v - y) * (v - y)) / 1.96);
+        sum += weight * static_cast<double>(value);
+        weights += weight;
+      }
+    }
+    EXPECT_NEAR(map[i], sum / weights, 2e-5);
+  }
+}
+
+}  // namespace
+}  // namespace mesoglass::diffraction
