@@ -1,10 +1,13 @@
 """mg-elastic as a person runs it: results in the files, agreement between solvers and ranks, refusals."""
 
+import signal
+import subprocess
+import time
 import unittest
 
 import h5py
 import numpy as np
-from program_test import ProgramTest
+from program_test import BIN, ProgramTest
 
 MODULI = ("--young-modulus", 88.6, "--poisson-ratio", 0.371)
 
@@ -86,6 +89,56 @@ class ElasticProgramTest(ProgramTest):
                             mentions=["--solver petsc"])
         self.assert_refused(*arguments, "--overwrite", "--iterations", 2, "--tolerance", 1e-12, exit_code=1,
                             mentions=["the residual fell from", "--iterations"])
+
+    def test_petsc_says_where_its_time_went(self):
+        self.write(young_modulus=88.6 * (0.5 + np.random.default_rng(4).random((4, 6, 8))))
+        shown = self.run_ok("mg-elastic", "input.h5", "--poisson-ratio", 0.3, "--solver", "petsc", "--petsc",
+                            "-el_log_view -el_ksp_view -el_ksp_type minres", ranks=2)
+        for text in ("PETSc Performance Summary", "KSPSolve", "type: minres", "type: chebyshev", "type: pbjacobi"):
+            self.assertIn(text, shown.stdout)
+        for phase in ("reading", "setting up", "solving", "writing"):
+            self.assertIn(f"time in {phase}", shown.stderr)
+        for name in ("iterations", "residual", "peak_memory_gb", "solve_seconds"):
+            self.assertIn(name, shown.stdout)
+        self.assert_refused("mg-elastic", "input.h5", "--poisson-ratio", 0.3, "--solver", "petsc", "--overwrite", "--petsc",
+                            "-el_pc_type bogus", mentions=["bogus"], exit_code=1)
+
+    def test_gripped_specimen_with_free_sides(self):
+        shape = (8, 8, 24)
+        young = 70 * np.ones(shape)
+        young[2:6, 2:6, 10:14] = 0.0
+        self.write(shape=shape, eigenstrain=None, young_modulus=young)
+        stress = {}
+        for ranks in (1, 3):
+            self.run_ok("mg-elastic", "input.h5", "--poisson-ratio", 0.3, "--faces", "gripped-x", "--mean-stress", "xx=0.5",
+                        "--output", "out.h5", "--overwrite", "--summary", "summary.json", ranks=ranks)
+            stress[ranks] = self.read("out.h5")["stress"]
+        result = self.read("out.h5")
+        # Every section carries the same force, that of the mean stress; the void carries none.
+        np.testing.assert_allclose(result["stress"][..., 0].mean(axis=(0, 1)), 0.5, atol=1e-6)
+        self.assertEqual(abs(result["stress"][2:6, 2:6, 10:14]).max(), 0.0)
+        # Sides are free: beside the void's middle section the bar contracts.
+        self.assertLess(result["means/strain"][1], -0.1 * result["means/strain"][0])
+        np.testing.assert_allclose(stress[1], stress[3], atol=1e-6)
+        self.assertLess(self.summary("summary.json")["iterations"], 15)
+
+    def test_a_signal_ends_a_long_solve(self):
+        size = 48
+        self.write(shape=(size,) * 3, eigenstrain=None,
+                   young_modulus=88.6 * 1e3 ** (np.random.default_rng(4).random((size,) * 3) - 0.5))
+        with open(self.folder / "messages", "w") as messages:
+            process = subprocess.Popen([str(BIN / "mg-elastic"), "input.h5", "--poisson-ratio", "0.3", "--mean-strain",
+                                        "xx=0.01", "--tolerance", "1e-14", "--iterations", "100000"],
+                                       cwd=self.folder, stdout=messages, stderr=messages)
+            try:
+                while "solver: " not in (self.folder / "messages").read_text():
+                    self.assertIsNone(process.poll(), (self.folder / "messages").read_text())
+                    time.sleep(0.02)
+                process.send_signal(signal.SIGUSR2)
+                self.assertEqual(process.wait(timeout=60), 75)
+            finally:
+                process.kill()
+        self.assertFalse((self.folder / "elastic.h5").exists())
 
     def test_bad_problems_are_refused(self):
         shape = (4, 6, 8)
