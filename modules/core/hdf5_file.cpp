@@ -14,6 +14,7 @@ namespace {
 
 // HDF5 1.10 fails on independent calls of about 2 GiB; half of that is as fast.
 constexpr std::uint64_t largest_call_bytes = std::uint64_t{1} << 30;
+std::uint64_t call_limit_bytes = largest_call_bytes;
 
 enum OpenMode { mode_create, mode_read, mode_update };
 enum TransferMode { write_together, read_together, read_alone };
@@ -46,6 +47,10 @@ void cut(const Shape& offset, const Shape& count, std::uint64_t first_value, std
 }
 
 }  // namespace
+
+void hdf5_detail::limit_calls_to(std::uint64_t bytes) {
+  call_limit_bytes = bytes == 0 ? largest_call_bytes : bytes;
+}
 
 Hdf5File::Hdf5File(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Hdf5File::~Hdf5File() = default;
@@ -210,6 +215,8 @@ void Hdf5File::make_dataset(const std::string& dataset, const Shape& shape, hid_
   const Handle link(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(link.get(), 1);
   const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  // No times inside: equal results are equal files.
+  H5Pset_obj_track_times(creation.get(), 0);
   std::vector<hsize_t> extent(shape.begin(), shape.end());
   auto largest = extent;
   if (!storage.chunk.empty()) {
@@ -260,7 +267,7 @@ void Hdf5File::transfer(const std::string& dataset, const Shape& offset, const S
   const bool together = mode != read_alone;
   const Handle opened = together ? collectively(*state_->communicator, own_work) : own_work();
   std::vector<Piece> pieces;
-  if (product(count) > 0) cut(offset, count, 0, std::max<std::uint64_t>(1, largest_call_bytes / element_bytes), pieces);
+  if (product(count) > 0) cut(offset, count, 0, std::max<std::uint64_t>(1, call_limit_bytes / element_bytes), pieces);
   const Handle property(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   if (state_->parallel()) H5Pset_dxpl_mpio(property.get(), together ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
   const std::uint64_t rounds = together ? state_->communicator->max<std::uint64_t>(pieces.size()) : pieces.size();

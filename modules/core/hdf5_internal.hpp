@@ -12,6 +12,10 @@ namespace mesoglass {
 
 namespace hdf5_detail {
 
+// Cuts reads and writes into calls of at most so many bytes a rank; 0 = the usual 1 GiB. For tests, which cannot afford
+// parts of more than that. The same on every rank.
+void limit_calls_to(std::uint64_t bytes);
+
 // Owner of any HDF5 identifier.
 class Handle {
  public:

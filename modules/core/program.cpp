@@ -45,6 +45,19 @@ bool is_first_process() {
   return true;
 }
 
+// The files after "--config", each read by `read`.
+std::vector<ConfigurationText> configuration_files(const std::vector<std::string>& arguments,
+                                                   const std::function<std::string(const std::string&)>& read) {
+  std::vector<ConfigurationText> files;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    std::string name;
+    if (arguments[i] == "--config" && i + 1 < arguments.size()) name = arguments[i + 1];
+    if (arguments[i].starts_with("--config=")) name = arguments[i].substr(9);
+    if (!name.empty()) files.push_back({name, read(name)});
+  }
+  return files;
+}
+
 bool print_text_about(const ProgramInformation& program, const OptionTable& table,
                       const std::vector<std::string>& arguments) {
   const auto asked = [&](const char* name) {
@@ -57,28 +70,24 @@ bool print_text_about(const ProgramInformation& program, const OptionTable& tabl
     text = version_text(program);
   else if (asked("--manual"))
     text = table.manual(program);
-  else if (asked("--dump-config"))
+  else if (asked("--dump-config")) {
+    // The defaults do not depend on them, but a configuration file that cannot be read is a mistake all the same.
+    (void)configuration_files(arguments, read_text_file);
     text = table.configuration(program);
-  else
+  } else
     return false;
   if (is_first_process()) fmt::print("{}", text);
   return true;
 }
 
-// The words after "--config", read by rank 0 for all.
+// Read by rank 0 for all.
 std::vector<ConfigurationText> read_configuration_files(const Communicator& communicator,
                                                         const std::vector<std::string>& arguments) {
-  std::vector<ConfigurationText> files;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    std::string name;
-    if (arguments[i] == "--config" && i + 1 < arguments.size()) name = arguments[i + 1];
-    if (arguments[i].starts_with("--config=")) name = arguments[i].substr(9);
-    if (name.empty()) continue;
+  return configuration_files(arguments, [&](const std::string& name) {
     std::string content;
     on_root(communicator, [&] { content = read_text_file(name); });
-    files.push_back({name, communicator.broadcast_text(std::move(content))});
-  }
-  return files;
+    return communicator.broadcast_text(std::move(content));
+  });
 }
 
 std::string quoted_command_line(int argc, char** argv) {
@@ -196,7 +205,12 @@ int run_program(int argc, char** argv, const ProgramInformation& program, Option
                 const std::function<void(Run&)>& body) {
   add_common_options(table);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (print_text_about(program, table, arguments)) return 0;
+  try {
+    if (print_text_about(program, table, arguments)) return 0;
+  } catch (const Error& error) {
+    if (is_first_process()) print_error(program.name, error);
+    return static_cast<int>(error.exit_code());
+  }
 
   // A job's signal may come at any time, even while MPI starts.
   stop_on_signal_without_checkpoint(program.name, is_first_process());

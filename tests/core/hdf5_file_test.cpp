@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/distribution.hpp"
+#include "core/hdf5_internal.hpp"
 #include "core/voxel_fields_file.hpp"
 #include "support/mpi_test.hpp"
 
@@ -39,6 +40,41 @@ TEST(Hdf5File, parts_of_all_ranks_make_the_whole) {
     std::vector<float> row(columns);
     again.read_part_alone<float>("/group/deep/values", {rows - 1, 0}, {1, columns}, row);
     EXPECT_EQ(row[0], static_cast<float>((rows - 1) * columns));
+  }
+}
+
+TEST(Hdf5File, calls_that_are_cut_small_read_and_write_the_same) {
+  const auto path = test::scratch_folder() / "cut.h5";
+  constexpr std::int64_t planes = 5;
+  const Shape whole = {planes, 4, 7};
+  const Range own = block_of(planes, communicator().rank(), communicator().size());
+  const Shape offset = {unsigned_of(own.begin), 0, 0};
+  const Shape count = {unsigned_of(own.size()), 4, 7};
+  std::vector<double> values(unsigned_of(own.size()) * 28);
+  std::iota(values.begin(), values.end(), 28.0 * static_cast<double>(own.begin));
+  // Whole planes and a rest, rows, parts of a row, single values.
+  for (const std::uint64_t limit : {500, 224, 100, 24, 8, 1}) {
+    hdf5_detail::limit_calls_to(limit);
+    auto file = Hdf5File::create(communicator(), path);
+    file.create_dataset<double>("/values", whole, "1", "test values");
+    file.write_part<double>("/values", offset, count, values);
+    file.close();
+    const auto again = Hdf5File::open(communicator(), path);
+    std::vector<double> part(values.size());
+    again.read_part<double>("/values", offset, count, part);
+    EXPECT_EQ(part, values) << limit;
+    // A block inside, each rank alone.
+    std::vector<double> inside(2 * 2 * 3);
+    again.read_part_alone<double>("/values", {1, 1, 2}, {2, 2, 3}, inside);
+    for (std::size_t i = 0; i < inside.size(); ++i) {
+      const std::size_t z = 1 + i / 6;
+      const std::size_t y = 1 + i / 3 % 2;
+      const std::size_t x = 2 + i % 3;
+      EXPECT_EQ(inside[i], static_cast<double>((z * 4 + y) * 7 + x)) << limit;
+    }
+    hdf5_detail::limit_calls_to(0);
+    const auto all = Hdf5File::open(communicator(), path).read<double>("/values");
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], static_cast<double>(i)) << limit;
   }
 }
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import time
@@ -44,6 +46,49 @@ class ProgramContract(ProgramTest):
         self.assertEqual(self.summary("s.json")["steps"], 30)
         self.run_ok("core_probe", "--config", "a.cfg", "--steps", "40", "--config", "b.cfg", "--summary", "s.json")
         self.assertEqual(self.summary("s.json")["steps"], 40)
+
+    def test_a_configuration_that_cannot_be_read_is_an_error_beside_dump_config_too(self):
+        for ranks in (1, 2):
+            self.assert_one_message(self.probe("--dump-config", "--config", "absent.cfg", ranks=ranks), 2, "absent.cfg")
+
+    def on_a_terminal(self, *arguments):
+        """Everything that the probe writes to a terminal as its stderr."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([str(BIN / "core_probe"), *arguments], cwd=self.folder, stdout=subprocess.DEVNULL,
+                                   stderr=slave)
+        os.close(slave)
+        text = b""
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # The other end is closed.
+                part = b""
+            if not part:
+                break
+            text += part
+        os.close(master)
+        self.assertEqual(process.wait(timeout=60), 0)
+        return text.decode()
+
+    def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(self):
+        # Longer than the second below which nothing is left behind.
+        steps = ("--how", "count", "--steps", "800")
+        bars = re.findall(r"\rcounting \[(#*)(\.*)\] +(\d+) %  [0-9.e+]+ steps/s  ([^\r\n]*)", self.on_a_terminal(*steps))
+        self.assertGreater(len(bars), 2)
+        for filled, empty, percent, _ in bars:
+            self.assertEqual(len(filled) + len(empty), 30)
+            self.assertAlmostEqual(len(filled), 0.3 * int(percent), delta=1.01)
+        percents = [int(bar[2]) for bar in bars]
+        self.assertEqual(percents, sorted(percents))
+        self.assertIn("left", bars[0][3])
+        self.assertIn("took", bars[-1][3])
+        log = self.run_ok("core_probe", *steps).stderr
+        self.assertNotIn("\r", log)
+        self.assertRegex(log, r"counting: 100 % \(799 of 800 steps\), [0-9.e+]+ steps/s, took [0-9.]+ s")
+        # Short work and quiet programs say nothing.
+        for silent in (("--how", "count", "--steps", "5"), ("--quiet", *steps)):
+            self.assertNotIn("counting", self.run_ok("core_probe", *silent).stderr)
+            self.assertNotIn("counting", self.on_a_terminal(*silent))
 
     def test_bad_usage(self):
         (self.folder / "typo.cfg").write_text("temprature = 310\n")
