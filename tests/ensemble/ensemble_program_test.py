@@ -101,6 +101,59 @@ class EnsembleProgram(ProgramTest):
         for name in reference:
             self.assertEqual(reference[name].tobytes(), again[name].tobytes(), name)
 
+    def test_only_runs_of_other_options_are_replaced(self):
+        self.run_ok("mg-ensemble", "run", "d.design", "--output", "e.h5")
+        before = {path.relative_to(self.folder): path.stat().st_mtime_ns for path in self.folder.glob("e.runs/*/*.h5")}
+        # One group's temperature changes, and a seed comes in.
+        (self.folder / "d.design").write_text(DESIGN.replace("seeds = 1-3", "seeds = 1-4").replace(
+            "[x05]", "[x05]\ntemperature = 310"))
+        self.run_ok("mg-ensemble", "run", "d.design", "--output", "e.h5", "--resume", "--overwrite", ranks=2)
+        for path, when in before.items():
+            self.assertEqual((self.folder / path).stat().st_mtime_ns == when, "x05" not in str(path), path)
+        self.assertEqual(self.statuses("e.h5"), ["complete"] * 8)
+        self.run_ok("mg-ensemble", "run", "d.design", "--output", "new.h5")
+        self.assert_same("e.h5", "new.h5")
+
+    def test_catalogs_count_by_content_and_not_by_path(self):
+        (self.folder / "sub").mkdir()
+        self.run_ok("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", 12, "--output", "sub/c.h5")
+        text = DESIGN.split("[x0]")[0].replace("reference = x05\n", "").replace("parameter-set = 2d\nnx = 12\n", "")
+        (self.folder / "sub/s.design").write_text(text + "[ready]\ncatalog-file = c.h5\n")
+        self.run_ok("mg-ensemble", "run", "sub/s.design", "--output", "e.h5")
+        (self.folder / "moved").mkdir()
+        for name in ("c.h5", "s.design"):
+            (self.folder / "sub" / name).rename(self.folder / "moved" / name)
+        self.run_ok("mg-ensemble", "collect", self.folder / "moved/s.design", "--runs", "e.runs", "--output", "again.h5")
+        self.assertEqual(self.statuses("again.h5"), ["complete"] * 3)
+        # Other content under the old name is another catalog.
+        self.run_ok("mg-catalog", "--glass", "x0", "--parameter-set", "2d", "--nx", 12, "--output", "moved/c.h5", "--overwrite")
+        self.assert_refused("mg-ensemble", "collect", "moved/s.design", "--runs", "e.runs", "--output", "other.h5", exit_code=1,
+                            mentions=["another design"])
+
+    def test_a_run_at_which_the_program_dies_costs_only_itself(self):
+        long = ("--set", "nx = 48", "--set", "final-strain = 0.05", "--set", "seeds = 1-2")
+        command = [str(BIN / "mg-ensemble"), "run", "d.design", "--output", "e.h5", "--resume", *long]
+        record = self.folder / "e.runs/x0/seed-1.started.txt"
+        for death in range(3):
+            process = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            # Every other run is computed before it is tried again.
+            deadline = time.monotonic() + 100
+            while time.monotonic() < deadline:
+                begun = record.read_text().split() if record.exists() else ["", "0"]
+                if int(begun[-1] if begun else 0) == death + 1:
+                    break
+                time.sleep(0.005)
+            process.kill()
+            process.wait()
+        self.assertEqual(len(list(self.folder.glob("e.runs/*/seed-?.h5"))), 3)
+        result = self.run_ok("mg-ensemble", "run", "d.design", "--output", "e.h5", "--resume", *long)
+        self.assertIn("ended 3 times", result.stderr)
+        self.assertEqual(self.statuses("e.h5"), ["failed"] + ["complete"] * 3)
+        self.assertFalse(list(self.folder.glob("e.runs/*/*.started.txt")))
+        # Asked for, it is tried again.
+        self.run_ok("mg-ensemble", "run", "d.design", "--output", "e.h5", "--resume", "--retry-failed", *long)
+        self.assertEqual(self.statuses("e.h5"), ["complete"] * 4)
+
     def test_a_failing_group_stops_nobody(self):
         # An avalanche that may take one sweep only fails; the check at the start cannot know.
         (self.folder / "f.design").write_text(DESIGN + "[bad]\nglass = x1\nlargest-sweeps = 1\nfinal-strain = 0.06\n"
