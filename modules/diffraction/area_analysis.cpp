@@ -63,6 +63,28 @@ std::vector<Range> row_blocks(const scan::ScanDescription& scan, const Communica
   return blocks;
 }
 
+// What patterns have at every bin on average, per unit of scattered intensity, from the survey's mean pattern.
+std::vector<double> expected_shares(const AreaGeometry& geometry, const PolarGrid& grid, Point middle) {
+  const InterpolationTable table(grid, geometry.shape, middle, geometry.ellipse, geometry.good);
+  std::vector<float> polar(grid.samples());
+  table.transform(geometry.mean_pattern, polar);
+  const DiscMeter meter(geometry.shape, geometry.good, geometry.disc ? geometry.aperture_radius_px : 0.0);
+  const DiscMeasurement disc =
+      meter.measure(geometry.mean_pattern, {middle.x - geometry.ring_offset.x, middle.y - geometry.ring_offset.y});
+  const double scattered = disc.total - (geometry.disc ? disc.disc : 0.0);
+  std::vector<double> shares(static_cast<std::size_t>(grid.bins), 0.0);
+  for (int bin = 0; bin < grid.bins; ++bin) {
+    double sum = 0.0;
+    for (int angle = 0; angle < grid.angles; ++angle) {
+      sum += static_cast<double>(polar[static_cast<std::size_t>(bin * grid.angles + angle)]);
+    }
+    if (table.valid_angles(bin) > 0 && scattered > 0.0) {
+      shares[static_cast<std::size_t>(bin)] = sum / table.valid_angles(bin) / scattered;
+    }
+  }
+  return shares;
+}
+
 enum class Verdict : std::uint8_t { kept, not_finite, empty, no_disc, too_thick, wrong_thickness, not_read };
 
 // Decides on one pattern and remembers what it measured.
@@ -78,11 +100,13 @@ class PatternJudge {
     Verdict verdict = Verdict::kept;
     double transmittance = nan;
     Point disc_centre{nan, nan};
+    double scattered = 0.0;  // all but the disc
   };
   [[nodiscard]] Judgement judge(std::span<const float> pattern, std::int64_t row, std::int64_t column) const {
     Judgement result;
     const Point expected = geometry_.plane.at(static_cast<double>(row), static_cast<double>(column));
     const DiscMeasurement disc = meter_.measure(pattern, expected);
+    result.scattered = disc.total - (geometry_.disc ? disc.disc : 0.0);
     if (!disc.finite) {
       result.verdict = Verdict::not_finite;
     } else if (!(disc.total > 0.0)) {
@@ -212,7 +236,7 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
   plan.buffer_bytes = 2.0 * std::max(buffer_limit_bytes, row_bytes);  // one is read while one is worked on
   const double orders = grid.angles / 2 + 1;
   const double sums = 8.0 * grid.bins * orders * 30.0 + 16.0 * static_cast<double>(scan.pixels()) +
-                      32.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
+                      40.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
   plan.tables_bytes = static_cast<double>(tables_kept) * table_bytes(grid) + sums;
   if (wants_maps(scan, settings)) {
     const int lag = largest_lag(scan, settings);
@@ -312,6 +336,10 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
         scan.scan_ny, scan.scan_nx, least_map_side, least_map_side));
   }
 
+  const auto shares = expected_shares(
+      geometry, result.grid,
+      geometry.centre_at(0.5 * static_cast<double>(scan.scan_ny - 1), 0.5 * static_cast<double>(scan.scan_nx - 1)));
+  std::vector<double> scattered(positions, 0.0);
   std::int64_t rows_here = 0;
   for (const Range& block : blocks) rows_here += block.size();
   std::vector<std::uint8_t> kept;
@@ -321,7 +349,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     if (memory.bands > 0) {
       const Range bins{static_cast<std::int64_t>(band) * memory.bins_a_band,
                        std::min<std::int64_t>(static_cast<std::int64_t>(band + 1) * memory.bins_a_band, k_range.bins)};
-      stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx);
+      stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx, shares);
     }
     collectively(communicator, [&] {
       const std::string task =
@@ -345,6 +373,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
               result.transmittance[position] = judgement.transmittance;
               result.centre_x_px[position] = judgement.disc_centre.x;
               result.centre_y_px[position] = judgement.disc_centre.y;
+              scattered[position] = judgement.scattered;
               count(result.counts, judgement.verdict);
             }
             if (verdicts[position] != static_cast<std::uint8_t>(Verdict::kept)) continue;
@@ -353,7 +382,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
               centre = {result.centre_x_px[position] + geometry.ring_offset.x,
                         result.centre_y_px[position] + geometry.ring_offset.y};
             }
-            pass.add(row, column, pattern, tables.at(centre));
+            pass.add(row, column, pattern, tables.at(centre), scattered[position]);
           }
           done += static_cast<double>(scan.scan_nx);
           progress.update(done);

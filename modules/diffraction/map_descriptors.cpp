@@ -24,6 +24,25 @@ void remove_mean(std::span<float> map) {
   for (float& value : map) value -= mean;
 }
 
+// What changes slowly over the scan at this k, thickness above all: the mean over the angles, smoothed so widely that
+// single domains do not show. As factors that take it out; 1 where nothing is known.
+std::vector<float> slow_change(const BinMaps& maps, std::span<const std::uint8_t> kept, double sigma) {
+  const auto positions = static_cast<std::size_t>(maps.ny() * maps.nx());
+  std::vector<float> map(positions), sums(positions, 0.0F), counts(positions, 0.0F);
+  for (int angle = 0; angle < maps.angles(); ++angle) {
+    maps.copy_map(angle, map);
+    for (std::size_t i = 0; i < positions; ++i) {
+      const bool present = map[i] == map[i];
+      sums[i] += present ? map[i] : 0.0F;
+      counts[i] += present ? 1.0F : 0.0F;
+    }
+  }
+  for (std::size_t i = 0; i < positions; ++i) sums[i] /= counts[i];  // NaN where nothing was recorded
+  MapSmoother(maps.ny(), maps.nx(), sigma, kept).smooth(sums);
+  for (float& value : sums) value = value > 0.0F ? 1.0F / value : 1.0F;
+  return sums;
+}
+
 double median_of(std::vector<double> values) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -70,10 +89,15 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
     *value = nan;
   }
   std::vector<float> map(static_cast<std::size_t>(maps.ny() * maps.nx()));
+  const auto factors = slow_change(maps, kept, correlation.largest_lag());
+  const auto copy_levelled = [&](int angle, std::span<float> target) {
+    maps.copy_map(angle, target);
+    for (std::size_t i = 0; i < target.size(); ++i) target[i] *= factors[i];
+  };
   correlation.clear();
   std::vector<bool> used(static_cast<std::size_t>(maps.angles()), false);
   for (int angle = 0; angle < maps.angles(); ++angle) {
-    maps.copy_map(angle, map);
+    copy_levelled(angle, map);
     used[static_cast<std::size_t>(angle)] = correlation.add(map, angle_group(angle, maps.angles()));
   }
   const auto lags = correlation.lags();
@@ -112,7 +136,7 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
     if (!used[static_cast<std::size_t>(angle)]) continue;
     auto& smooth = smoothed[static_cast<std::size_t>(angle)];
     smooth.resize(map.size());
-    maps.copy_map(angle, smooth);
+    copy_levelled(angle, smooth);
     remove_mean(smooth);
     smoother.smooth(smooth);
     moments.add_map(smooth);
@@ -165,6 +189,7 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
     RandomStream random(null_seed, RandomPurpose::analysis_null_model, static_cast<std::uint64_t>(maps.bin()),
                         static_cast<std::uint32_t>(index));
     maps.copy_shuffled(random, map);
+    for (std::size_t i = 0; i < map.size(); ++i) map[i] *= factors[i];
     remove_mean(map);
     smoother.smooth(map);
     for (const float value : map) {

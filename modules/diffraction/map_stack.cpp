@@ -54,7 +54,8 @@ void BinMaps::copy_shuffled(RandomStream& random, std::span<float> map) const {
   }
 }
 
-MapStack::MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx)
+MapStack::MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx,
+                   std::vector<double> expected)
     : grid_(grid),
       bins_(bins),
       rows_(rows),
@@ -62,7 +63,8 @@ MapStack::MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t s
       scan_nx_(scan_nx),
       samples_(static_cast<std::size_t>(bins.size()) * static_cast<std::size_t>(grid.angles)),
       values_(samples_ * static_cast<std::size_t>(rows.size() * scan_nx)),
-      tile_(samples_ * tile_patterns) {
+      tile_(samples_ * tile_patterns),
+      expected_(std::move(expected)) {
   tile_columns_.reserve(tile_patterns);
 }
 
@@ -71,26 +73,27 @@ double MapStack::bytes_per_bin(const PolarGrid& grid, std::int64_t rows, std::in
          static_cast<double>(scan_nx);
 }
 
-void MapStack::begin(std::int64_t row, std::span<const std::int64_t> columns, const LaneKernels& kernels) {
+void MapStack::begin(std::int64_t row, std::span<const std::int64_t> columns, std::span<const double> references,
+                     const LaneKernels& kernels) {
   if (row != tile_row_ || tile_columns_.size() + static_cast<std::size_t>(kernels.lanes) > tile_patterns) {
     flush();
     tile_row_ = row;
   }
   batch_begin_ = tile_columns_.size();
   tile_columns_.insert(tile_columns_.end(), columns.begin(), columns.end());
+  std::copy(references.begin(), references.end(), references_.begin());
 }
 
-void MapStack::add_bin(int bin, const float* values, const float* sums, const InterpolationTable& table,
-                       const LaneKernels& kernels) {
-  const int valid = table.valid_angles(bin);
-  // A pattern without intensity there is missing: 0 * value + 0, not lifted to 1.
+void MapStack::add_bin(int bin, const float* values, const LaneKernels& kernels) {
+  // A pattern without intensity is missing: 0 * value + 0, not lifted to 1.
   std::array<float, most_lanes> scale{};
   std::array<float, most_lanes> offset{};
   std::array<float, most_lanes> lowest{};
   const std::size_t count = tile_columns_.size() - batch_begin_;
   for (std::size_t lane = 0; lane < count; ++lane) {
-    if (valid == 0 || !(sums[lane] > 0.0F)) continue;
-    scale[lane] = static_cast<float>(valid) / (sums[lane] * StoredIntensity::step);
+    const double mean = references_[lane] * expected_[static_cast<std::size_t>(bin)];
+    if (!(mean > 0.0)) continue;
+    scale[lane] = static_cast<float>(1.0 / (mean * static_cast<double>(StoredIntensity::step)));
     offset[lane] = StoredIntensity::zero + 0.5F;
     lowest[lane] = 1.0F;
   }

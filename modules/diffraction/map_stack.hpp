@@ -1,7 +1,9 @@
-// Dark-field maps: for every k bin and angle the map over the scan of the intensity at (k, phi), divided by the
-// pattern's own mean over the angles at that k, so that thickness and beam current drop out.
+// Dark-field maps: for every k bin and angle the map over the scan of the intensity at (k, phi), divided by all that
+// the pattern scatters, so that beam current and most of the thickness drop out. Not by the pattern's own mean at that
+// k: that rises where a domain is bright, flattens its speckles and makes them seem wider than they are.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -72,15 +74,17 @@ class ZeroedMemory {
 // This rank's rows of the maps of a band of k bins, stored [bin][angle][row][x].
 class MapStack {
  public:
-  // `first_bin` to `last_bin` of `grid`; `rows` are this rank's.
-  MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx);
+  // `bins` of `grid`; `rows` are this rank's. `expected`, one a bin of the grid: the intensity that a pattern with a
+  // reference of 1 has there on average, which the maps show as 1.
+  MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx,
+           std::vector<double> expected);
 
-  // Makes room for patterns of one row at ascending columns, at most the kernels' lanes. A position that never comes
-  // is missing.
-  void begin(std::int64_t row, std::span<const std::int64_t> columns, const LaneKernels& kernels);
-  // Their polar values of one bin of the band, [angle][lane], and the sums of those over the angles.
-  void add_bin(int bin, const float* values, const float* sums, const InterpolationTable& table,
-               const LaneKernels& kernels);
+  // Makes room for patterns of one row at ascending columns, at most the kernels' lanes, with their references. A
+  // position that never comes is missing, and one whose reference is not positive.
+  void begin(std::int64_t row, std::span<const std::int64_t> columns, std::span<const double> references,
+             const LaneKernels& kernels);
+  // Their polar values of one bin of the band, [angle][lane].
+  void add_bin(int bin, const float* values, const LaneKernels& kernels);
   // Marks what the table misses. Writes are gathered in tiles: call flush() after the last.
   void end(const InterpolationTable& table);
   void flush();
@@ -103,6 +107,8 @@ class MapStack {
   ZeroedMemory values_;
   AlignedValues<std::uint16_t> tile_;  // [sample][pattern], a cache line a sample
   std::vector<std::int64_t> tile_columns_;
+  std::vector<double> expected_;
+  std::array<double, most_lanes> references_{};
   std::size_t batch_begin_ = 0;  // in the tile
   std::int64_t tile_row_ = -1;
 };

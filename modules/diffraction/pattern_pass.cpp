@@ -19,7 +19,7 @@ PatternPass::PatternPass(const PolarGrid& grid, const PatternShape& shape, Patte
       row_pixels_(pixels_, 0.0) {}
 
 void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const float> pattern,
-                      const InterpolationTable& table) {
+                      const InterpolationTable& table, double reference) {
   const std::size_t block = statistics_ != nullptr ? statistics_->block_at(row, column) : 0;
   const bool other_part = row != row_ || block != block_;
   if (waiting_ > 0 && (other_part || &table != table_ || waiting_ == kernels_.lanes)) work();
@@ -30,6 +30,7 @@ void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const flo
   table_ = &table;
   patterns_[static_cast<std::size_t>(waiting_)] = pattern.data();
   columns_[static_cast<std::size_t>(waiting_)] = column;
+  references_[static_cast<std::size_t>(waiting_)] = reference;
   ++waiting_;
 }
 
@@ -45,13 +46,17 @@ void PatternPass::work() {
   const Range map_bins = maps_ != nullptr ? maps_->bins() : Range{};
   const Range bins = statistics_ != nullptr ? Range{0, grid_.bins} : map_bins;
   if (maps_ != nullptr) {
-    maps_->begin(row_, std::span<const std::int64_t>(columns_).first(static_cast<std::size_t>(waiting_)), kernels_);
+    const auto count = static_cast<std::size_t>(waiting_);
+    maps_->begin(row_, std::span<const std::int64_t>(columns_).first(count),
+                 std::span<const double>(references_).first(count), kernels_);
   }
   for (auto bin = static_cast<int>(bins.begin); bin < bins.end; ++bin) {
     table_->transform_bin(kernels_, lanes_.data(), bin, values_.data());
-    kernels_.sum(values_.data(), grid_.angles, sums_.data());
-    if (statistics_ != nullptr) statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_);
-    if (map_bins.contains(bin)) maps_->add_bin(bin, values_.data(), sums_.data(), *table_, kernels_);
+    if (statistics_ != nullptr) {
+      kernels_.sum(values_.data(), grid_.angles, sums_.data());
+      statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_);
+    }
+    if (map_bins.contains(bin)) maps_->add_bin(bin, values_.data(), kernels_);
   }
   if (maps_ != nullptr) maps_->end(*table_);
   waiting_ = 0;

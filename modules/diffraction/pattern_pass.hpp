@@ -23,9 +23,10 @@ class PatternPass {
   PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
               OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels = best_kernels());
 
-  // One pattern; columns of a row must ascend. The pattern and the table must stay until flush(), or until a pattern
-  // of another row was added.
-  void add(std::int64_t row, std::int64_t column, std::span<const float> pattern, const InterpolationTable& table);
+  // One pattern; columns of a row must ascend. `reference` is what its maps are divided by. The pattern and the table
+  // must stay until flush(), or until a pattern of another row was added.
+  void add(std::int64_t row, std::int64_t column, std::span<const float> pattern, const InterpolationTable& table,
+           double reference = 1.0);
   // Works off what waits. After the last pattern of the part that is in memory.
   void flush();
 
@@ -45,6 +46,7 @@ class PatternPass {
   int waiting_ = 0;
   std::array<const float*, most_lanes> patterns_{};
   std::array<std::int64_t, most_lanes> columns_{};
+  std::array<double, most_lanes> references_{};
   AlignedValues<float> nothing_;  // what lanes without a pattern show
   AlignedValues<float> lanes_;    // [pixel][lane]
   AlignedValues<float> values_;   // [angle][lane]

@@ -163,6 +163,7 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   }
   geometry.sampled_patterns = static_cast<std::int64_t>(patterns);
   const std::vector<float> mean = to_float(sums, 1.0 / patterns);
+  geometry.mean_pattern = mean;
   for (const float value : mean) {
     geometry.brightest_mean = std::max(geometry.brightest_mean, std::fabs(static_cast<double>(value)));
   }

@@ -30,7 +30,8 @@ struct AreaGeometry {
   double gain = 1.0;                  // detector units an electron
   double median_transmittance = 0.0;  // of the sampled patterns, NaN without a disc
   std::int64_t sampled_patterns = 0;
-  double brightest_mean = 0.0;  // pixel of the sampled patterns' mean, by magnitude
+  std::vector<float> mean_pattern;  // of the sampled patterns, detector units
+  double brightest_mean = 0.0;      // pixel of the sampled patterns' mean, by magnitude
 
   // Centre of the rings of the pattern at a scan position.
   [[nodiscard]] Point centre_at(double row, double column) const noexcept {

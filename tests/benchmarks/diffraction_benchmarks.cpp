@@ -131,7 +131,7 @@ void pattern_pass(benchmark::State& state) {
   const auto patterns = make_patterns(columns);
   PatternStatistics statistics(grid, 1.0, 12, 1, columns, best_kernels());
   OrderFreeSums sums(pixels, 1e9);
-  MapStack maps(grid, {0, grid.bins}, {0, 1}, 1, columns);
+  MapStack maps(grid, {0, grid.bins}, {0, 1}, 1, columns, std::vector<double>(54, 10.0));
   const InterpolationTable table(grid, shape, {63.4, 63.6}, {}, {});
   PatternPass pass(grid, shape, &statistics, &sums, &maps);
   for (auto _ : state) {
@@ -155,7 +155,7 @@ std::vector<float> make_map() {
 
 // One map's share of the transpose: out of the stack into a map of floats.
 void maps(benchmark::State& state) {
-  MapStack stack({8.0, 1.0, 1, 126}, {0, 1}, {0, side}, side, side);
+  MapStack stack({8.0, 1.0, 1, 126}, {0, 1}, {0, side}, side, side, {1.0});
   const Range rows{0, side};
   const auto whole = stack.exchange(Communicator::self(), 0, std::span(&rows, 1));
   std::vector<float> map(side * side);
