@@ -70,6 +70,11 @@ class Report(ProgramTest):
             figure = self.folder / "report" / "figures" / name
             self.assertEqual(figure.with_suffix(".png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
             self.assertEqual(figure.with_suffix(".pdf").read_bytes()[:5], b"%PDF-")
+        # A zone with what the measurement's errors make of it, and the matrix, which has none.
+        zones = {tuple(row[:2]): row for row in page.rows if row[1:2] in (["matrix"], ["frustrated"]) and len(row) == 6}
+        self.assertEqual(zones["x0", "frustrated"][2], "12 (10 to 16)")
+        self.assertRegex(zones["x0", "frustrated"][5], r"^0\.\d+ ± 0\.012")
+        self.assertEqual(zones["x0", "matrix"][2], "20")
         # The planted row of x = 0 stands beside what the file says was measured.
         row = next(row for row in page.rows if row[:2] == ["x0", "frustrated"])
         self.assertEqual(row[2:], ["4.30", "4.32", "1.30", "1.30", "1.27 ± 0.03", "0.240", "0.252 ± 0.010", "0.002",

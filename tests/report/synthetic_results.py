@@ -136,6 +136,10 @@ def write_catalog(path, glass, grid=(48, 48, 1), size=0.7):
         put(file, "types/modes", [20] + [row[1] for row in table])
         put(file, "types/softening", [1.0] + [row[2] for row in table])
         put(file, "types/amplitude", [1.0] + [0.5 for row in table])
+        # As from a measurement: what one standard error of the order does.
+        put(file, "types/modes_at_less_order", [numpy.nan] + [row[1] + 4 for row in table])
+        put(file, "types/modes_at_more_order", [numpy.nan] + [row[1] - 2 for row in table])
+        put(file, "types/volume_fraction_error", [numpy.nan] + [0.0123 for row in table])
         put(file, "domains/type", numpy.ones(8, int))
         put(file, "realised/volume_fraction", [(kinds == i).mean() for i in range(len(table) + 1)])
 

@@ -93,6 +93,25 @@ def type_section(measurements):
                  "MRO types: the peaks of size(k) and order(k), with one standard error.")
 
 
+def zone_section(catalogs):
+    """The kinds of zones of every catalog, with what the measurement's errors make of them."""
+    body = []
+    for item in catalogs:
+        for i, name in enumerate(item.type_names):
+            value = {column: numbers[i] for column, numbers in item.types.items()}
+
+            def between(quantity, decimals, value=value):
+                low, high = (value.get(f"{quantity}_at_{side}_order", numpy.nan) for side in ("more", "less"))
+                spread = f" ({number(low, decimals)} to {number(high, decimals)})" if numpy.isfinite(low) else ""
+                return number(value[quantity], decimals) + spread
+
+            body.append([item.label, name, between("modes", 0), between("amplitude", 2), between("softening", 3),
+                         with_error(item.volume_fraction[i], value.get("volume_fraction_error", numpy.nan), 3)])
+    return table(["glass", "kind of zone", "modes", "amplitude", "softening", "volume fraction"], body,
+                 "Kinds of shear transformation zones; in brackets the values at one standard error more and less order, ± one "
+                 "standard error of the measured share.")
+
+
 def ensemble_section(ensemble):
     """Group statistics, and what failed."""
     labels = {"percolation_strain": ("percolation strain (%)", 100.0, 3), "peak_stress_gpa": ("peak stress (GPa)", 1.0, 3),

@@ -173,6 +173,8 @@ def build(inputs, options, version, revision):
         sections[figure.section] = sections.get(figure.section, "") + page.figure_block(figure)
     if inputs.measurements:
         sections[measurement_figures.SECTION] += page.type_section(inputs.measurements)
+    if inputs.catalogs:
+        sections[simulation_figures.CATALOG_SECTION] += page.zone_section(inputs.catalogs)
     if inputs.ensemble:
         sections[simulation_figures.ENSEMBLE_SECTION] += page.ensemble_section(inputs.ensemble)
     sections["Provenance"] = page.provenance_section(inputs.sources)

@@ -92,7 +92,10 @@ def read_catalog(label, path):
         grid, size = _grid(file)
         names = file.texts("/types/name")
         types = file.table("/types", ("modes", "amplitude", "softening"),
-                           optional=("source_k_peak", "source_size_nm", "source_order"))
+                           optional=("source_k_peak", "source_size_nm", "source_order", "diameter_error_nm",
+                                     "volume_fraction_error", *(f"{name}_at_{side}_order"
+                                                                for name in ("modes", "amplitude", "softening")
+                                                                for side in ("less", "more"))))
         fraction = file.numbers("/realised/volume_fraction", 1)
         if not len(names) == len(types["modes"]) == len(fraction):
             raise file.wrong(f"/types/name has {len(names)} rows, /types/modes {len(types['modes'])}, "
