@@ -3,8 +3,8 @@
 As a test it runs a few trials and holds the errors against the stated accuracies. By hand, with the environment of
 cmake/MesoglassTest.cmake (MESOGLASS_BIN, MESOGLASS_SOURCE, MESOGLASS_SCRATCH, PYTHONPATH=tests/support):
 
-    python3 analysis_accuracy.py study 20          the errors of 20 phantoms
-    python3 analysis_accuracy.py dose 3            error against electrons a pattern, 3 phantoms each
+    python3 analysis_accuracy.py study 20 [FIRST]   the errors of 20 phantoms, numbers FIRST, FIRST + 1, ...
+    python3 analysis_accuracy.py dose 3 [FIRST]     error against electrons a pattern, 3 phantoms each
 """
 
 import sys
@@ -114,10 +114,11 @@ def relative(pair):
 def main():
     trials = Trials("errors")
     what, count = sys.argv[1], int(sys.argv[2])
+    first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     doses = [None] if what == "study" else [1e5, 4e5, 1e6, 4e6, 1.6e7]
     for dose in doses:
         table = []
-        for trial in range(count):
+        for trial in range(first, first + count):
             trials.setUp()
             pair = trials.errors(trial, dose)
             table.append(relative(pair))

@@ -218,6 +218,36 @@ TEST(PatternPass, MapsAndSumsAreThePatternsOwn) {
   }
 }
 
+// Standard errors come from blocks of the scan: a pass over many rows must give every pattern to its own block, as
+// adding them one by one does.
+TEST(PatternPass, GivesEveryPatternToItsOwnBlock) {
+  const PatternShape shape{64, 64};
+  const PolarGrid grid{12.0, 1.0, 3, 126};
+  constexpr std::int64_t ny = 6, nx = 13;
+  const InterpolationTable table(grid, shape, {31.5, 31.5}, {}, {});
+  std::vector<std::vector<float>> patterns;
+  for (std::int64_t i = 0; i < ny * nx; ++i) {
+    patterns.push_back(
+        random_values(64 * 64, 300 + static_cast<std::uint64_t>(i), 0.0, 1.0 + 0.5 * static_cast<double>(i / nx)));
+  }
+  PatternStatistics together(grid, 1.0, 12, ny, nx, best_kernels());
+  PatternStatistics single(grid, 1.0, 12, ny, nx, best_kernels());
+  PatternPass all(grid, shape, &together, nullptr, nullptr);
+  for (std::int64_t i = 0; i < ny * nx; ++i) {
+    all.add(i / nx, i % nx, patterns[static_cast<std::size_t>(i)], table);
+    PatternPass one(grid, shape, &single, nullptr, nullptr);
+    one.add(i / nx, i % nx, patterns[static_cast<std::size_t>(i)], table);
+    one.flush();
+  }
+  all.flush();
+  const auto a = together.averages(Communicator::self());
+  const auto b = single.averages(Communicator::self());
+  for (std::size_t bin = 0; bin < 3; ++bin) {
+    EXPECT_NEAR(a.order_error[bin], b.order_error[bin], 1e-5 * b.order_error[bin]);
+    EXPECT_NEAR(a.order[bin], b.order[bin], 1e-5 * std::fabs(b.order[bin]) + 1e-9);
+  }
+}
+
 TEST(OrderFreeSums, HaveTheSameBitsInAnyOrder) {
   constexpr std::size_t terms = 1000;
   RandomStream random(8, RandomPurpose::test);
