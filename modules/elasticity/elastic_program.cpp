@@ -295,7 +295,7 @@ void run_elastic_program(Run& run) {
   // Without geometric multigrid PETSc's matrix is assembled.
   const bool divides =
       input.grid.nx % 2 == 0 && input.grid.ny % 2 == 0 && (input.grid.nz % 2 == 0 || input.grid.nz == 1);
-  const double bytes_a_voxel = method == Method::finite_elements     ? (divides ? 1200.0 : 9000.0)
+  const double bytes_a_voxel = method == Method::finite_elements     ? (divides ? 1800.0 : 9000.0)
                                : method == Method::iterative_fourier ? 600.0
                                                                      : 500.0;
   run.plan("{}: {} x {} x {} voxels of {:g} x {:g} x {:g} nm, {} body, {}", input_path.string(), input.grid.nx,

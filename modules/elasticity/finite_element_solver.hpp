@@ -21,7 +21,7 @@ namespace mesoglass::elasticity {
 
 // The same elements as the Fourier solvers: agrees with them to the solver tolerance. Conjugate gradients on the energy
 // norm of the residual, preconditioned by geometric multigrid (VoxelMultigrid). The finest matrix is applied element by
-// element and never stored: about 1 kB a node in all. Where the sizes do not divide by two at all, and for
+// element and never stored: about 1.5 kB a node in all. Where the sizes do not divide by two at all, and for
 // preconditioners of PETSc's that want the entries, it is assembled (about 9 kB a node); the default is then algebraic
 // multigrid with the rigid-body modes. Everything can be changed by PETSc's options with the prefix "el_"
 // (insert_petsc_options).

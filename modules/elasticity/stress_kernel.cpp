@@ -81,6 +81,12 @@ StressKernel::StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli,
       half_y_(grid.ny / 2 + 1),
       pairs_(basis_.count() * (basis_.count() + 1) / 2) {
   const DiscreteGreenOperator green(grid, moduli);
+  for (std::size_t mirrored = 0; mirrored < mirror_signs_.size(); ++mirrored) {
+    for (int a = 0; a < basis_.count(); ++a) {
+      mirror_signs_[mirrored][static_cast<std::size_t>(a)] =
+          ((mirrored & 1) != 0 ? basis_.mirror_sign(a, 1) : 1) * ((mirrored & 2) != 0 ? basis_.mirror_sign(a, 2) : 1);
+    }
+  }
   const std::int64_t half_z = grid.nz / 2 + 1;
   table_.resize(static_cast<std::size_t>(half_z * half_y_ * pairs_ * grid.nx));
 
@@ -164,29 +170,44 @@ double StressKernel::self_response(std::span<const double> strain) const noexcep
   return sum;
 }
 
-void StressKernel::superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
-                                double* stress) const noexcept {
+template <int Rows>
+void StressKernel::add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, const double* strain,
+                          double* stress) const noexcept {
   if (dx < 0) dx += grid_.nx;
   if (dy < 0) dy += grid_.ny;
   if (dz < 0) dz += grid_.nz;
-  const bool mirror_y = 2 * dy > grid_.ny;
-  const bool mirror_z = 2 * dz > grid_.nz;
-  if (mirror_y) dy = grid_.ny - dy;
-  if (mirror_z) dz = grid_.nz - dz;
-  const auto rows = static_cast<std::size_t>(count());
-  std::array<double, tensor_components> sign;
-  for (std::size_t a = 0; a < rows; ++a) {
-    const int row = static_cast<int>(a);
-    sign[a] = (mirror_y ? basis_.mirror_sign(row, 1) : 1) * (mirror_z ? basis_.mirror_sign(row, 2) : 1);
+  std::size_t mirrored = 0;
+  if (2 * dy > grid_.ny) {
+    dy = grid_.ny - dy;
+    mirrored |= 1;
   }
+  if (2 * dz > grid_.nz) {
+    dz = grid_.nz - dz;
+    mirrored |= 2;
+  }
+  const auto& sign = mirror_signs_[mirrored];
   const double* table = table_.data() + row_offset(dy, dz) + static_cast<std::size_t>(dx);
   const auto stride = static_cast<std::size_t>(grid_.nx);
-  for (std::size_t a = 0; a < rows; ++a) {
-    for (std::size_t b = a; b < rows; ++b, table += stride) {
+  for (std::size_t a = 0; a < Rows; ++a) {
+    for (std::size_t b = a; b < Rows; ++b, table += stride) {
       const double value = sign[a] * sign[b] * *table;
       stress[a] += value * strain[b];
       if (b != a) stress[b] += value * strain[a];
     }
+  }
+}
+
+void StressKernel::superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
+                                double* stress) const noexcept {
+  switch (count()) {
+    case 2:
+      return add_at<2>(dx, dy, dz, strain.data(), stress);
+    case 3:
+      return add_at<3>(dx, dy, dz, strain.data(), stress);
+    case 5:
+      return add_at<5>(dx, dy, dz, strain.data(), stress);
+    default:
+      return add_at<6>(dx, dy, dz, strain.data(), stress);
   }
 }
 

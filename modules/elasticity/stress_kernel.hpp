@@ -2,6 +2,7 @@
 // field without any transform.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -57,6 +58,8 @@ class StressKernel {
                  std::span<double> stress) const noexcept;
 
  private:
+  template <int Rows>
+  void add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, const double* strain, double* stress) const noexcept;
   [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;
   [[nodiscard]] std::size_t pair(int a, int b) const noexcept;
 
@@ -65,6 +68,8 @@ class StressKernel {
   std::int64_t half_y_;  // stored y offsets, 0 to ny / 2
   int pairs_;
   std::vector<double> table_;  // [dz][dy][pair][dx]
+  // mirror_sign() of the rows for the mirrored axes: none, y, z, y and z.
+  std::array<std::array<double, tensor_components>, 4> mirror_signs_{};
 };
 
 }  // namespace mesoglass::elasticity
