@@ -43,7 +43,7 @@ void add_checkpoint_options(OptionTable& table) {
   table.group("Checkpoints");
   table.real("checkpoint-interval")
       .unit("s")
-      .range(1.0, 1e7)
+      .range(0.01, 1e7)
       .text(
           "Write a checkpoint this often. SIGUSR1 asks for one at any time; SIGUSR2 writes one and stops with exit "
           "code 75.");

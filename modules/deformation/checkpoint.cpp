@@ -12,9 +12,8 @@ namespace mesoglass::deformation {
 
 namespace {
 
-constexpr int checkpoint_version = 1;
+constexpr int checkpoint_version = 2;
 constexpr std::size_t history_columns = sizeof(HistoryRow) / sizeof(double);
-constexpr std::size_t avalanche_columns = sizeof(AvalancheRow) / sizeof(double);
 
 std::uint64_t fnv1a(std::uint64_t hash, std::span<const std::byte> bytes) noexcept {
   for (const std::byte byte : bytes) hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3ULL;
@@ -106,8 +105,6 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
                "time in segment, time (s), external, dissipated work (eV), mean plastic");
     file.write<double>("/history", {progress.history.size(), history_columns}, numbers(progress.history), "1",
                        "history rows");
-    file.write<double>("/avalanches", {progress.avalanche_rows.size(), avalanche_columns},
-                       numbers(progress.avalanche_rows), "1", "avalanches");
 
     const Shape voxels = {static_cast<std::uint64_t>(grid.voxel_count())};
     file.create_dataset<std::uint32_t>("/voxels/generation", voxels, "1", "transformations");
@@ -118,8 +115,13 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
     write_components(file, "/voxels/last_strain", grid, state, state.last_strain, "1");
     write_components(file, "/voxels/plastic_strain", grid, state, state.plastic_strain, "1");
     write_components(file, "/voxels/stress_fluctuation", grid, state, state.stress_fluctuation, "GPa");
+    if (communicator.any(!state.temperature_rise.empty())) {
+      file.create_dataset<double>("/voxels/temperature_rise", voxels, "K", "rise by local heating");
+      file.write_part<double>("/voxels/temperature_rise", own_offset(state), own_count(state), state.temperature_rise);
+    }
 
-    if (!state.bound_rate.empty()) {
+    // Not every rank has voxels, and all take part in the writing.
+    if (communicator.any(!state.bound_rate.empty())) {
       const auto width = static_cast<std::uint64_t>(state.components);
       file.create_dataset<float>("/bounds/rate", voxels, "1/s", "bound of each voxel's rate");
       file.write_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
@@ -161,16 +163,14 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   const auto counts = file.read<std::int64_t>("/progress/counts");
   const auto reals = file.read<double>("/progress/reals");
   const auto history = file.read<double>("/history");
-  const auto avalanches = file.read<double>("/avalanches");
   const auto live_voxels = file.read<std::int64_t>("/live/voxel");
   const auto live_values = file.read<double>("/live/values");
   const Shape voxels = {static_cast<std::uint64_t>(grid.voxel_count())};
   const Shape components = {static_cast<std::uint64_t>(state.components), voxels.front()};
   if (counts.size() != 6 || reals.size() != 4 + most_strain_components || history.size() % history_columns != 0 ||
-      avalanches.size() % avalanche_columns != 0 || live_values.size() != 2 * live_voxels.size() ||
-      file.shape("/voxels/generation") != voxels || file.shape("/voxels/permanent_softening") != voxels ||
-      file.shape("/voxels/last_strain") != components || file.shape("/voxels/plastic_strain") != components ||
-      file.shape("/voxels/stress_fluctuation") != components) {
+      live_values.size() != 2 * live_voxels.size() || file.shape("/voxels/generation") != voxels ||
+      file.shape("/voxels/permanent_softening") != voxels || file.shape("/voxels/last_strain") != components ||
+      file.shape("/voxels/plastic_strain") != components || file.shape("/voxels/stress_fluctuation") != components) {
     throw damaged(path, "its tables do not fit together");
   }
   progress.draws = static_cast<std::uint64_t>(counts[0]);
@@ -185,14 +185,17 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   progress.dissipated_work_ev = reals[3];
   std::copy_n(reals.begin() + 4, most_strain_components, progress.mean_plastic.begin());
   progress.history = rows_from<HistoryRow>(history);
-  progress.avalanche_rows = rows_from<AvalancheRow>(avalanches);
 
   file.read_part<std::uint32_t>("/voxels/generation", own_offset(state), own_count(state), state.generation);
   file.read_part<double>("/voxels/permanent_softening", own_offset(state), own_count(state), state.permanent_softening);
   read_components(file, "/voxels/last_strain", state, state.last_strain);
   read_components(file, "/voxels/plastic_strain", state, state.plastic_strain);
   read_components(file, "/voxels/stress_fluctuation", state, state.stress_fluctuation);
-  if (!state.bound_rate.empty()) {
+  if (file.exists("/voxels/temperature_rise")) {
+    state.temperature_rise.resize(state.count());
+    file.read_part<double>("/voxels/temperature_rise", own_offset(state), own_count(state), state.temperature_rise);
+  }
+  if (communicator.any(!state.bound_rate.empty())) {
     const auto width = static_cast<std::uint64_t>(state.components);
     const auto exponent = file.read<std::int64_t>("/bounds/weight_unit_exponent");
     if (exponent.size() != 1 || file.shape("/bounds/rate") != voxels || file.shape("/bounds/radius") != voxels ||

@@ -22,14 +22,13 @@ struct RunProgress {
   double time_in_segment_s = 0.0;
   std::int64_t records = 0;  // history rows of this segment that are done
   double time_s = 0.0;
-  StrainComponents mean_plastic{};  // mean over the voxels, basis components
+  StrainComponents mean_plastic{};  // mean over the voxels, basis components; with unlike moduli E*, as a tensor
   double external_work_ev = 0.0;
   double dissipated_work_ev = 0.0;
   std::int64_t events = 0;
   std::int64_t avalanches = 0;
   std::int64_t snapshots = 0;
   std::vector<HistoryRow> history;
-  std::vector<AvalancheRow> avalanche_rows;
 };
 
 // Identifies what a run computes: parameters and catalog. Collective.

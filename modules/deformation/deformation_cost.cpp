@@ -35,7 +35,7 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
                                 8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
   const double table = 8.0 * components * (components + 1) / 2.0 * voxels / (planar ? 2.0 : 4.0);
   const double solver = 16.0 * (components + 2) * own;
-  const double clusters = 12.0 * voxels;
+  const double clusters = 42.0 * own;
   cost.memory_per_rank_bytes = cost.memory_per_voxel_bytes * own + table + solver + clusters;
 
   // Every voxel flips once where the plastic strain is about its mode's, so plastic flow of p makes about
@@ -47,7 +47,7 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
   const double snapshots =
       static_cast<double>(observables.snapshot_strains.size()) + (observables.snapshot_at_end ? 1.0 : 0.0);
   constexpr double event_bytes = 96.0;
-  constexpr double row_bytes = 23.0 * 8.0;
+  constexpr double row_bytes = 24.0 * 8.0;
   constexpr double snapshot_voxel_bytes = 4.0 * (6 + 1 + 6 + 1 + 1) + 2.0;
   cost.output_bytes = events * event_bytes + rows * row_bytes +
                       snapshots * voxels * snapshot_voxel_bytes * (observables.paraview ? 2.0 : 1.0);

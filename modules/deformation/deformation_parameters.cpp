@@ -146,6 +146,19 @@ void add_deformation_options(OptionTable& table) {
           "No transformation may have a barrier below the elastic energy that it costs: Q = max(Q, dE). Raises the "
           "strength; stops energy pumping with parameter sets that the start-up check warns about.");
   table.flag("allow-pumping").text("Run even where the start-up check expects endless avalanches.");
+  table.flag("local-heating")
+      .text(
+          "Transformations heat their voxels by their work, the heat spreads by conduction, and rates follow the local "
+          "temperature. Needs --engine direct.");
+  table.real("density", 6125.0).unit("kg/m^3").range(1.0, 1e5).text("Density, for local heating.");
+  table.real("specific-heat", 420.0).unit("J/(kg K)").range(1.0, 1e5).text("Specific heat, for local heating.");
+  table.real("diffusivity", 3e-6).unit("m^2/s").range(1e-12, 1.0).text("Thermal diffusivity, for local heating.");
+  table.real("heat-exchange-time", 0.33)
+      .unit("s")
+      .range(1e-12, 1e15)
+      .text(
+          "Time in which the whole sample exchanges its heat with the surroundings, for local heating: a thickness of "
+          "1 mm squared over the diffusivity. Very long: an insulated sample.");
   table.text("engine", "fast")
       .choices(names_of(engine_names))
       .text(
@@ -204,6 +217,13 @@ DeformationParameters deformation_parameters(const Options& options, int dimensi
   kinetics.energy_guard = options.flag("energy-guard");
   kinetics.allow_pumping = options.flag("allow-pumping");
 
+  auto& heat = result.heat;
+  heat.enabled = options.flag("local-heating");
+  heat.density_kg_per_m3 = options.real("density");
+  heat.specific_heat_j_per_kg_k = options.real("specific-heat");
+  heat.diffusivity_m2_per_s = options.real("diffusivity");
+  heat.exchange_time_s = options.real("heat-exchange-time");
+
   auto& loading = result.loading;
   loading.kind = loading_names.at(options.text("loading"));
   loading.strain_rate_per_s = options.real("strain-rate");
@@ -248,6 +268,10 @@ void validate(const DeformationParameters& parameters, int dimensions) {
   positive(loading.step_strain, "loading step");
   positive(loading.largest_rate_change, "rate change");
   positive(observables.record_strain, "record strain");
+  positive(parameters.heat.density_kg_per_m3, "density");
+  positive(parameters.heat.specific_heat_j_per_kg_k, "specific heat");
+  positive(parameters.heat.diffusivity_m2_per_s, "diffusivity");
+  positive(parameters.heat.exchange_time_s, "heat exchange time");
   positive(observables.criterion_threshold, "free volume threshold");
   if (observables.record_strain > loading.final_strain) {
     throw input_error(
@@ -289,14 +313,16 @@ std::string fingerprint(const DeformationParameters& parameters) {
       "loading={} rate={:a} final={:a} stress={:a} hold={:a} cycles={} step={:a} change={:a} plane={} record={:a} "
       "hold_records={} snapshots=[{:a}] end_snapshot={} paraview={} criterion={} threshold={:a} drop={:a} "
       "percolation={} "
-      "sweeps={} turnover={:a}",
+      "sweeps={} turnover={:a} heat={},{:a},{:a},{:a},{:a}",
       parameters.seed, static_cast<int>(parameters.engine), k.temperature_k, k.attempt_rate_per_s, k.rate_volume,
       static_cast<int>(k.directional), k.permanent_softening, k.temporary_softening, k.softening_cap,
       k.recovery_barrier_ev, k.energy_guard, static_cast<int>(l.kind), l.strain_rate_per_s, l.final_strain,
       l.creep_stress_gpa, l.hold_time_s, l.cycles, l.step_strain, l.largest_rate_change, elasticity::body_name(l.body),
       o.record_strain, o.hold_records, fmt::join(o.snapshot_strains, ","), o.snapshot_at_end, o.paraview,
       static_cast<int>(o.criterion), o.criterion_threshold, o.stop_stress_drop, o.stop_at_percolation,
-      parameters.largest_sweeps, parameters.largest_turnover);
+      parameters.largest_sweeps, parameters.largest_turnover, parameters.heat.enabled,
+      parameters.heat.density_kg_per_m3, parameters.heat.specific_heat_j_per_kg_k, parameters.heat.diffusivity_m2_per_s,
+      parameters.heat.exchange_time_s);
 }
 
 }  // namespace mesoglass::deformation

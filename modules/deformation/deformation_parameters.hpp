@@ -79,10 +79,20 @@ struct ObservableParameters {
   bool stop_at_percolation = false;
 };
 
+// Rise of the temperature where voxels transform, and its conduction (heat_field.hpp).
+struct HeatParameters {
+  bool enabled = false;
+  double density_kg_per_m3 = 6125.0;  // Zr-based glass
+  double specific_heat_j_per_kg_k = 420.0;
+  double diffusivity_m2_per_s = 3e-6;
+  double exchange_time_s = 0.33;  // of the sample with its surroundings: (1 mm)^2 / diffusivity
+};
+
 struct DeformationParameters {
   std::uint64_t seed = 1;
   EngineKind engine = EngineKind::fast;
   KineticParameters kinetics;
+  HeatParameters heat;
   LoadingParameters loading;
   ObservableParameters observables;
   std::int64_t largest_sweeps = 2000;  // an avalanche with more sweeps ends the run

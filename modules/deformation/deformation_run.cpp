@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "core/progress.hpp"
@@ -13,6 +14,7 @@
 #include "deformation/connected_free_volume.hpp"
 #include "deformation/engine.hpp"
 #include "deformation/event_spool.hpp"
+#include "deformation/heterogeneous_medium.hpp"
 #include "deformation/history.hpp"
 #include "deformation/loading.hpp"
 #include "deformation/observables.hpp"
@@ -36,6 +38,19 @@ double rate_sensitivity_per_gpa(const DeformationParameters& parameters, const c
 elasticity::IsotropicModuli moduli_of(const DeformationParameters& parameters, const catalog::Catalog& glass) {
   const auto& matrix = glass.types.front();
   return elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
+}
+
+// Whether a transformation undoes most of the one before.
+bool reverses(const StrainComponents& before, const StrainComponents& now) {
+  constexpr double opposite = -0.9;  // cosine of the angle between them
+  double product = 0.0;
+  double squares[2] = {0.0, 0.0};
+  for (std::size_t c = 0; c < before.size(); ++c) {
+    product += before[c] * now[c];
+    squares[0] += before[c] * before[c];
+    squares[1] += now[c] * now[c];
+  }
+  return product < opposite * std::sqrt(squares[0] * squares[1]);
 }
 
 bool file_exists(const Communicator& communicator, const std::filesystem::path& path) {
@@ -62,7 +77,8 @@ class Runner {
         identity_(run_identity(communicator, fingerprint(parameters), glass)),
         volume_ev_per_gpa_(glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3),
         checkpoint_path_(sidecar_path(files.output, ".checkpoint.h5")),
-        spool_path_(sidecar_path(files.output, ".events.spool")) {}
+        spool_path_(sidecar_path(files.output, ".events.spool")),
+        avalanche_path_(sidecar_path(files.output, ".avalanches.spool")) {}
 
   DeformationOutcome run(const Provenance& provenance) {
     start();
@@ -98,6 +114,7 @@ class Runner {
       read_checkpoint(communicator_, checkpoint_path_, identity_, glass_.grid, progress_, state);
       engine_->restore(std::move(state));
       spool_.emplace(communicator_, spool_path_, progress_.events);
+      avalanche_spool_.emplace(communicator_, avalanche_path_, progress_.avalanches);
       draws_ = {parameters_.seed, progress_.draws};
       update_means();
       if (hooks_.log != nullptr) {
@@ -108,6 +125,7 @@ class Runner {
     } else {
       remove_checkpoint();
       spool_.emplace(communicator_, spool_path_, 0);
+      avalanche_spool_.emplace(communicator_, avalanche_path_, 0);
       draws_ = {parameters_.seed, 0};
       elasticity::Means unloaded;
       means_ = unloaded;
@@ -134,6 +152,7 @@ class Runner {
   void checkpoint() {
     progress_.draws = draws_.count;
     spool_->flush();
+    avalanche_spool_->flush();
     write_checkpoint(communicator_, checkpoint_path_, identity_, glass_.grid, progress_, engine_->state());
   }
 
@@ -203,12 +222,18 @@ class Runner {
   }
 
   void update_means() {
-    means_ = elasticity::homogeneous_means(
-        moduli_, segment().conditions(progress_.time_in_segment_s),
-        basis_.to_tensor(std::span(progress_.mean_plastic).first(static_cast<std::size_t>(basis_.count()))));
+    const elasticity::MeanConditions conditions = segment().conditions(progress_.time_in_segment_s);
+    if (const HeterogeneousMedium* medium = engine_->medium()) {
+      means_ = medium->means(conditions, progress_.mean_plastic);
+    } else {
+      means_ = elasticity::homogeneous_means(
+          moduli_, conditions,
+          basis_.to_tensor(std::span(progress_.mean_plastic).first(static_cast<std::size_t>(basis_.count()))));
+    }
     StrainComponents components{};
     basis_.from_tensor(means_.stress, std::span(components).first(static_cast<std::size_t>(basis_.count())));
     engine_->set_mean_stress(std::span(components).first(static_cast<std::size_t>(basis_.count())));
+    engine_->set_mean_stress_tensor(means_.stress);
   }
 
   // Mean stress and strain change along a straight line between two states, so that the trapezoidal rule is exact.
@@ -250,16 +275,22 @@ class Runner {
     progress_.events += static_cast<std::int64_t>(transformations.size());
     check_turnover();
     const double fluctuation_work = engine_->transform(transformations);
-    for (std::size_t c = 0; c < total.size(); ++c) {
-      progress_.mean_plastic[c] += total[c] / static_cast<double>(glass_.grid.voxel_count());
+    const double voxels = static_cast<double>(glass_.grid.voxel_count());
+    elasticity::Tensor increment = basis_.to_tensor(std::span(total).first(static_cast<std::size_t>(basis_.count())));
+    if (const HeterogeneousMedium* medium = engine_->medium()) {
+      const elasticity::Tensor effective = medium->effective_strain(transformations);
+      for (std::size_t c = 0; c < effective.size(); ++c) {
+        progress_.mean_plastic[c] += effective[c];
+        increment[c] = voxels * effective[c];
+      }
+    } else {
+      for (std::size_t c = 0; c < total.size(); ++c) progress_.mean_plastic[c] += total[c] / voxels;
     }
     const elasticity::Means before = means_;
     update_means();
     add_external_work(before);
     elasticity::Tensor mean_stress{};
     for (std::size_t c = 0; c < mean_stress.size(); ++c) mean_stress[c] = 0.5 * (before.stress[c] + means_.stress[c]);
-    const elasticity::Tensor increment =
-        basis_.to_tensor(std::span(total).first(static_cast<std::size_t>(basis_.count())));
     progress_.dissipated_work_ev +=
         fluctuation_work + volume_ev_per_gpa_ * elasticity::double_dot(mean_stress, increment);
     free_volume_current_ = false;
@@ -286,29 +317,39 @@ class Runner {
 
   // The athermal avalanche, if one is due: all unstable voxels transform together, until there is none.
   void settle() {
-    AvalancheRow row;
+    AvalancheRecord row;
     row.strain = program_.strain(means_);
+    std::unordered_map<std::int64_t, StrainComponents> last;  // strain of each voxel of this avalanche
     for (auto unstable = engine_->unstable(); !unstable.empty(); unstable = engine_->unstable()) {
-      row.size += static_cast<double>(unstable.size());
-      row.sweeps += 1.0;
-      if (row.sweeps > static_cast<double>(parameters_.largest_sweeps)) {
+      row.size += static_cast<std::int64_t>(unstable.size());
+      ++row.sweeps;
+      for (const Transformation& flip : unstable) {
+        const auto [entry, is_new] = last.try_emplace(flip.voxel, flip.strain);
+        if (is_new) continue;
+        if (reverses(entry->second, flip.strain)) ++row.reversals;
+        entry->second = flip.strain;
+      }
+      row.voxels = static_cast<std::int64_t>(last.size());
+      if (row.sweeps > parameters_.largest_sweeps) {
         throw run_away(
-            fmt::format("an avalanche at strain {:.5f} has not ended after {} sweeps and {:.0f} transformations",
-                        row.strain, parameters_.largest_sweeps, row.size),
+            fmt::format("an avalanche at strain {:.5f} has not ended after {} sweeps and {} transformations of {} "
+                        "voxels, {:.0f} % of which undid the last of their voxel",
+                        row.strain, parameters_.largest_sweeps, row.size, row.voxels,
+                        100.0 * static_cast<double>(row.reversals) / static_cast<double>(row.size)),
             "--largest-sweeps");
       }
       transform(unstable, progress_.avalanches);
     }
-    if (row.size == 0.0) return;
+    if (row.size == 0) return;
     ++progress_.avalanches;
-    progress_.avalanche_rows.push_back(row);
+    avalanche_spool_->append(row);
   }
 
   void update_free_volume() {
     if (free_volume_current_) return;
     const auto own = free_volume_voxels(engine_->state(), glass_.grid.dimensions(), parameters_.observables,
                                         parameters_.kinetics.softening_cap);
-    clusters_ = find_clusters(glass_.grid, communicator_.all_gather(std::span<const std::uint8_t>(own)));
+    clusters_ = find_clusters(communicator_, glass_.grid, own);
     free_volume_current_ = true;
   }
 
@@ -318,22 +359,28 @@ class Runner {
     row.strain = program_.strain(means_);
     row.true_strain = program_.true_strain(means_);
     row.stress_gpa = means_.stress;
-    if (parameters_.loading.body == elasticity::Body::plane_strain) {
+    if (parameters_.loading.body == elasticity::Body::plane_strain && engine_->medium() != nullptr) {
+      row.stress_gpa[elasticity::zz] = std::numeric_limits<double>::quiet_NaN();  // differs by type, like nu
+    } else if (parameters_.loading.body == elasticity::Body::plane_strain) {
       row.stress_gpa[elasticity::zz] =
           glass_.types.front().poisson_ratio * (means_.stress[elasticity::xx] + means_.stress[elasticity::yy]);
     }
     row.axial_stress_gpa = program_.axial_stress(means_);
     row.time_s = progress_.time_s;
-    row.temperature_k = parameters_.kinetics.temperature_k;
+    row.temperature_k = parameters_.kinetics.temperature_k + engine_->mean_temperature_rise_k();
     row.events = static_cast<double>(progress_.events);
     row.avalanches = static_cast<double>(progress_.avalanches);
     row.largest_cfv_voxels = static_cast<double>(clusters_.largest_voxels);
     row.largest_cfv_nm3 = row.largest_cfv_voxels * glass_.grid.voxel_volume_nm3();
     row.cfv_clusters = static_cast<double>(clusters_.count);
+    row.cfv_mean_voxels = clusters_.mean_voxels;
     row.percolates_x = clusters_.percolates[0] ? 1.0 : 0.0;
     row.percolates_y = clusters_.percolates[1] ? 1.0 : 0.0;
     row.percolates_z = clusters_.percolates[2] ? 1.0 : 0.0;
-    const elasticity::Tensor elastic = elasticity::elastic_strain_of(moduli_, means_.stress);
+    elasticity::Tensor elastic = elasticity::elastic_strain_of(moduli_, means_.stress);
+    if (engine_->medium() != nullptr) {
+      for (std::size_t c = 0; c < elastic.size(); ++c) elastic[c] = means_.strain[c] - progress_.mean_plastic[c];
+    }
     row.elastic_energy_ev = 0.5 * static_cast<double>(glass_.grid.voxel_count()) * volume_ev_per_gpa_ *
                                 elasticity::double_dot(means_.stress, elastic) +
                             engine_->fluctuation_energy_ev();
@@ -346,12 +393,26 @@ class Runner {
   void take_snapshot() {
     update_free_volume();
     const VoxelState& state = engine_->state();
-    const std::vector<std::uint8_t> own(clusters_.largest.begin() + state.own.begin,
-                                        clusters_.largest.begin() + state.own.end);
     write_snapshot(communicator_, snapshot_path(files_.output, progress_.snapshots), glass_, parameters_.loading.body,
-                   segment().conditions(progress_.time_in_segment_s), state, own,
+                   segment().conditions(progress_.time_in_segment_s), state, clusters_,
                    {program_.strain(means_), program_.true_strain(means_), progress_.time_s});
     ++progress_.snapshots;
+  }
+
+  // A dissipated work below zero is energy from nowhere (judge_energy_pumping tells of it in advance).
+  void warn_of_pumping() const {
+    constexpr double much = 0.05;  // of the external work
+    double least = 0.0;
+    double work = 0.0;
+    for (const HistoryRow& row : progress_.history) {
+      least = std::min(least, row.dissipated_work_ev);
+      work = std::max(work, std::fabs(row.external_work_ev));
+    }
+    if (hooks_.log == nullptr || least >= -much * work) return;
+    hooks_.log->warning(
+        "transformations took up to {:.3g} eV of elastic energy from nowhere, {:.0f} % of the external work (chi = "
+        "{:.2f}): compare with a run with --energy-guard, or see Energy pumping in docs/theory-deformation.md",
+        -least, -100.0 * least / work, judge_energy_pumping(parameters_, glass_).chi);
   }
 
   [[nodiscard]] double duration_s() const {
@@ -381,11 +442,12 @@ class Runner {
     outcome.percolates_y = last.percolates_y > 0.0;
     outcome.percolates_z = last.percolates_z > 0.0;
     outcome.end = end_;
+    warn_of_pumping();
     {
       auto file = Hdf5File::create(communicator_, output_->temporary_path());
       write_output_head(file, communicator_, glass_, parameters_.seed, outcome, provenance);
       write_history(file, progress_.history);
-      write_avalanches(file, progress_.avalanche_rows);
+      avalanche_spool_->write_avalanches(file);
       spool_->write_events(file);
       for (std::int64_t number = 0; number < progress_.snapshots; ++number) {
         copy_snapshot(communicator_, snapshot_path(files_.output, number), glass_.grid, number, file);
@@ -394,6 +456,7 @@ class Runner {
     }
     output_->commit();
     spool_->remove();
+    avalanche_spool_->remove();
     remove_checkpoint();
     if (!parameters_.observables.paraview) {
       on_root(communicator_, [&] {
@@ -419,9 +482,11 @@ class Runner {
   double volume_ev_per_gpa_;  // of a voxel
   std::filesystem::path checkpoint_path_;
   std::filesystem::path spool_path_;
+  std::filesystem::path avalanche_path_;
 
   std::optional<AtomicOutput> output_;
   std::optional<EventSpool> spool_;
+  std::optional<AvalancheSpool> avalanche_spool_;
   RandomDraws draws_;
   CheckpointRequest requested_ = CheckpointRequest::none;  // until the engine can be resumed
   RunProgress progress_;

@@ -67,11 +67,28 @@ DirectEngine::DirectEngine(const Communicator& communicator, const DeformationPa
   bound_.assign(count, -infinity);
   fresh_.assign(count, 0);
   for (std::size_t voxel = 0; voxel < count; ++voxel) fill_block(voxel);
+
+  if (!has_uniform_moduli(glass)) {
+    if (kinetics_.energy_guard) {
+      throw input_error(
+          "--energy-guard with types of unlike elastic constants (the energy of a transformation is then no property "
+          "of "
+          "its voxel alone): leave one of them out");
+    }
+    medium_ = std::make_unique<HeterogeneousMedium>(communicator, glass, parameters.loading.body, kernel_.basis());
+    loaded_stress_.assign(state_.stress_fluctuation.size(), 0.0);
+  }
+  heat_parameters_ = parameters.heat;
+  hottest_k_ = coldest_k_ = kinetics_.temperature_k;
+  if (heat_parameters_.enabled) {
+    heat_ = std::make_unique<HeatField>(communicator, glass.grid, heat_parameters_);
+    state_.temperature_rise.assign(count, 0.0);
+  }
 }
 
 RateBatch DirectEngine::batch() const noexcept {
-  return {blocks_.data(), block_begin_.data(), padded_.data(), state_.stress_fluctuation.data(),
-          state_.count(), mean_stress_.data()};
+  return {blocks_.data(),          block_begin_.data(), padded_.data(),
+          driving_stress().data(), state_.count(),      mean_stress_.data()};
 }
 
 DirectEngine::LiveModes DirectEngine::fill_block(std::size_t voxel) {
@@ -160,6 +177,57 @@ void DirectEngine::set_mean_stress(std::span<const double> components) {
   if (changed) mark_stress_changed();
 }
 
+void DirectEngine::set_mean_stress_tensor(const elasticity::Tensor& mean_stress) {
+  mean_stress_tensor_ = mean_stress;
+  if (!medium_) return;
+  medium_->add_load(mean_stress_tensor_, state_.stress_fluctuation, loaded_stress_);
+  mark_stress_changed();
+}
+
+double DirectEngine::inverse_kt(std::size_t voxel) const noexcept {
+  if (!heat_) return constants_.inverse_kt;
+  return 1.0 / (units::boltzmann_ev_per_k * (kinetics_.temperature_k + state_.temperature_rise[voxel]));
+}
+
+double DirectEngine::cut_above(double lowest_ev) const noexcept {
+  const double level = std::max(lowest_ev, 0.0);
+  if (!heat_) return level + margin_ev_;
+  // The voxel of the lowest barrier may be the coldest, and one that is left out the hottest.
+  return level * hottest_k_ / coldest_k_ + margin_ev_ * hottest_k_ / kinetics_.temperature_k;
+}
+
+double DirectEngine::mean_temperature_rise_k() {
+  return heat_ ? heat_->mean(state_.temperature_rise) : 0.0;
+}
+
+void DirectEngine::pass_heat(double elapsed_s) {
+  heat_->pass(elapsed_s, state_.temperature_rise);
+  note_temperatures();
+}
+
+void DirectEngine::note_temperatures() {
+  double highest = 0.0;
+  double lowest = 0.0;
+  for (const double rise : state_.temperature_rise) {
+    highest = std::max(highest, rise);
+    lowest = std::min(lowest, rise);
+  }
+  hottest_k_ = kinetics_.temperature_k + communicator_.max(highest);
+  coldest_k_ = kinetics_.temperature_k + communicator_.min(lowest);
+  mark_stress_changed();
+}
+
+void DirectEngine::heat_by(std::span<const Transformation> transformations, std::span<const double> work_gpa) {
+  // A voxel that does work on its surroundings cools, but never to a temperature that makes no sense.
+  constexpr double lowest_part = 0.5;
+  for (std::size_t index = 0; index < transformations.size(); ++index) {
+    if (!owns(transformations[index].voxel)) continue;
+    double& rise = state_.temperature_rise[local(transformations[index].voxel)];
+    rise = std::max(rise + heating_k_per_gpa(heat_parameters_) * work_gpa[index],
+                    (lowest_part - 1.0) * kinetics_.temperature_k);
+  }
+}
+
 void DirectEngine::evaluate_up_to(double cut_ev) {
   to_evaluate_.clear();
   for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) {
@@ -168,6 +236,22 @@ void DirectEngine::evaluate_up_to(double cut_ev) {
     }
   }
   evaluate_voxels(constants_, batch(), to_evaluate_, rate_.data(), lowest_.data(), evaluated_stress_.data());
+  if (heat_) {
+    StrainComponents stress{};
+    std::array<double, catalog::most_modes + mode_group> barriers;
+    for (const std::size_t voxel : to_evaluate_) {
+      for (int c = 0; c < state_.components; ++c) {
+        stress[static_cast<std::size_t>(c)] =
+            evaluated_stress_[voxel * static_cast<std::size_t>(state_.components) + static_cast<std::size_t>(c)];
+      }
+      barriers_of_voxel(constants_, blocks_.data() + block_begin_[voxel], padded_[voxel], stress.data(),
+                        barriers.data());
+      rate_[voxel] = 0.0;
+      for (std::size_t mode = 0; mode < padded_[voxel]; ++mode) {
+        rate_[voxel] += constants_.attempt_rate * rate_exponential(-barriers[mode] * inverse_kt(voxel));
+      }
+    }
+  }
   for (const std::size_t voxel : to_evaluate_) {
     fresh_[voxel] = 1;
     bound_[voxel] = lowest_[voxel];
@@ -183,7 +267,7 @@ void DirectEngine::refresh() {
   }
   // A little above the last cut, so that one round usually does.
   constexpr double spare_kt = 5.0;
-  double cut = std::max(lowest_of_all_ev_, 0.0) + margin_ev_ + spare_kt / constants_.inverse_kt;
+  double cut = cut_above(lowest_of_all_ev_) + spare_kt / constants_.inverse_kt;
   for (;;) {
     evaluate_up_to(cut);
     double lowest = infinity;
@@ -195,9 +279,9 @@ void DirectEngine::refresh() {
     std::array<double, 2> least = {lowest, lowest_bound};
     communicator_.min_in_place(std::span<double>(least));
     lowest_of_all_ev_ = least[0];
-    cut_ev_ = std::max(lowest_of_all_ev_, 0.0) + margin_ev_;
+    cut_ev_ = cut_above(lowest_of_all_ev_);
     if (cut_ev_ <= cut) break;
-    cut = std::isinf(lowest_of_all_ev_) ? least[1] + margin_ev_ + spare_kt / constants_.inverse_kt : cut_ev_;
+    cut = std::isinf(lowest_of_all_ev_) ? cut_above(least[1]) + spare_kt / constants_.inverse_kt : cut_ev_;
   }
 
   const auto row_voxels = static_cast<std::size_t>(glass_.grid.nx);
@@ -241,14 +325,14 @@ DirectEngine::Candidate DirectEngine::candidate_in_own_voxel(std::int64_t slab, 
   StrainComponents stress{};
   for (int c = 0; c < state_.components; ++c) {
     stress[static_cast<std::size_t>(c)] =
-        state_.stress_fluctuation[state_.at(c, chosen)] + mean_stress_[static_cast<std::size_t>(c)];
+        driving_stress()[state_.at(c, chosen)] + mean_stress_[static_cast<std::size_t>(c)];
   }
   const double* block = blocks_.data() + block_begin_[chosen];
   const std::size_t padded = padded_[chosen];
   std::array<double, catalog::most_modes + mode_group> barriers;
   barriers_of_voxel(constants_, block, padded, stress.data(), barriers.data());
   const auto rate_of = [&](double barrier) {
-    return constants_.attempt_rate * rate_exponential(-barrier * constants_.inverse_kt);
+    return constants_.attempt_rate * rate_exponential(-barrier * inverse_kt(chosen));
   };
   const int modes = modes_.count(chosen);
   std::size_t mode = 0;
@@ -296,6 +380,25 @@ DirectEngine::Candidate DirectEngine::candidate_in_own_voxel(std::int64_t slab, 
 }
 
 ThermalStep DirectEngine::next_event(double horizon_s, RandomDraws& draws) {
+  if (!heat_) return next_isothermal_event(horizon_s, draws);
+  // Temperatures are held over pieces of time in which differences change by a quarter, and rates within a piece are
+  // constant; waiting times have no memory, so that cutting them into pieces changes nothing else.
+  constexpr double smallest_rise_k = 0.05;
+  double elapsed = 0.0;
+  for (;;) {
+    const double piece = heat_->time_scale_s(state_.temperature_rise, smallest_rise_k);
+    const bool last = !(elapsed + piece < horizon_s);
+    ThermalStep step = next_isothermal_event(last ? horizon_s - elapsed : piece, draws);
+    pass_heat(step.elapsed_s);
+    elapsed += step.elapsed_s;
+    if (step.event || last) {
+      step.elapsed_s = last && !step.event ? horizon_s : elapsed;
+      return step;
+    }
+  }
+}
+
+ThermalStep DirectEngine::next_isothermal_event(double horizon_s, RandomDraws& draws) {
   double elapsed = 0.0;
   for (;;) {
     refresh();
@@ -338,7 +441,7 @@ std::vector<Transformation> DirectEngine::unstable() {
     StrainComponents stress{};
     for (int c = 0; c < state_.components; ++c) {
       stress[static_cast<std::size_t>(c)] =
-          state_.stress_fluctuation[state_.at(c, voxel)] + mean_stress_[static_cast<std::size_t>(c)];
+          driving_stress()[state_.at(c, voxel)] + mean_stress_[static_cast<std::size_t>(c)];
     }
     const double* block = blocks_.data() + block_begin_[voxel];
     const std::size_t padded = padded_[voxel];
@@ -359,6 +462,11 @@ std::vector<Transformation> DirectEngine::unstable() {
 }
 
 void DirectEngine::add_stress(std::span<const Transformation> transformations) {
+  if (medium_) {
+    medium_->superpose(transformations, state_.stress_fluctuation);
+    medium_->add_load(mean_stress_tensor_, state_.stress_fluctuation, loaded_stress_);
+    return;
+  }
   if (transformations.size() >= transforms_pay_from) {
     if (!solver_) {
       solver_ = std::make_unique<elasticity::PeriodicSolver>(communicator_, glass_.grid, moduli_, kernel_.basis());
@@ -384,12 +492,23 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
     }
     return work;
   };
+  // All of the local stress's work is heat: half with the stress before, half with that after.
+  std::vector<double> heating(heat_ ? transformations.size() : 0, 0.0);
+  const auto add_heating = [&](std::size_t index) {
+    if (!heat_) return;
+    const std::size_t voxel = local(transformations[index].voxel);
+    for (int c = 0; c < state_.components; ++c) {
+      heating[index] += 0.5 * transformations[index].strain[static_cast<std::size_t>(c)] *
+                        (driving_stress()[state_.at(c, voxel)] + mean_stress_[static_cast<std::size_t>(c)]);
+    }
+  };
   // One term a transformation, which its voxel's owner knows and the others add zero to.
   std::vector<double> work(transformations.size(), 0.0);
   for (std::size_t index = 0; index < transformations.size(); ++index) {
     const Transformation* flip = &transformations[index];
     if (!owns(flip->voxel)) continue;
     work[index] = fluctuation_work(*flip);
+    add_heating(index);
     const std::size_t voxel = local(flip->voxel);
     double square = 0.0;
     for (int c = 0; c < state_.components; ++c) {
@@ -415,7 +534,13 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
   }
   add_stress(transformations);
   for (std::size_t index = 0; index < transformations.size(); ++index) {
-    if (owns(transformations[index].voxel)) work[index] += fluctuation_work(transformations[index]);
+    if (!owns(transformations[index].voxel)) continue;
+    work[index] += fluctuation_work(transformations[index]);
+    add_heating(index);
+  }
+  if (heat_) {
+    heat_by(transformations, heating);
+    note_temperatures();
   }
   mark_stress_changed();
   communicator_.sum_in_place(std::span<double>(work));
@@ -447,6 +572,8 @@ void DirectEngine::restore(VoxelState state) {
     live_modes_.push_back(fill_block(local(state_.live[entry].voxel)));
     apply_live_softening(entry);
   }
+  if (medium_) medium_->add_load(mean_stress_tensor_, state_.stress_fluctuation, loaded_stress_);
+  if (heat_) note_temperatures();
   mark_stress_changed();
 }
 

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "deformation/engine.hpp"
+#include "deformation/heat_field.hpp"
+#include "deformation/heterogeneous_medium.hpp"
 #include "deformation/rate_kernel.hpp"
 #include "deformation/voxel_modes.hpp"
 #include "elasticity/periodic_solver.hpp"
@@ -39,6 +41,9 @@ class DirectEngine final : public Engine {
   [[nodiscard]] const VoxelState& state() override { return state_; }
   void restore(VoxelState state) override;
   [[nodiscard]] double memory_bytes() const override;
+  void set_mean_stress_tensor(const elasticity::Tensor& mean_stress) override;
+  [[nodiscard]] const HeterogeneousMedium* medium() const override { return medium_.get(); }
+  [[nodiscard]] double mean_temperature_rise_k() override;
 
  private:
   // What the modes of a voxel with live temporary softening need when its softening decays.
@@ -57,6 +62,17 @@ class DirectEngine final : public Engine {
   }
   [[nodiscard]] bool owns(std::int64_t voxel) const noexcept { return state_.own.contains(voxel); }
   [[nodiscard]] RateBatch batch() const noexcept;
+  // The stress fluctuation that drives the voxels: with unlike moduli the load's share is in it.
+  [[nodiscard]] const std::vector<double>& driving_stress() const noexcept {
+    return medium_ ? loaded_stress_ : state_.stress_fluctuation;
+  }
+  [[nodiscard]] double inverse_kt(std::size_t voxel) const noexcept;
+  // As next_event(), with the temperatures held.
+  [[nodiscard]] ThermalStep next_isothermal_event(double horizon_s, RandomDraws& draws);
+  void pass_heat(double elapsed_s);
+  void note_temperatures();
+  void heat_by(std::span<const Transformation> transformations, std::span<const double> work_gpa);
+  [[nodiscard]] double cut_above(double lowest_ev) const noexcept;
   // Regenerates the modes of an own voxel from the catalog and its softening without temporary part; returns what
   // temporary softening would need.
   LiveModes fill_block(std::size_t voxel);
@@ -80,6 +96,13 @@ class DirectEngine final : public Engine {
   VoxelModeSource modes_;
   elasticity::IsotropicModuli moduli_;
   std::unique_ptr<elasticity::PeriodicSolver> solver_;  // made at the first large avalanche
+  std::unique_ptr<HeterogeneousMedium> medium_;         // where types have moduli of their own
+  elasticity::Tensor mean_stress_tensor_{};
+  std::vector<double> loaded_stress_;
+  HeatParameters heat_parameters_;
+  std::unique_ptr<HeatField> heat_;  // with local heating
+  double hottest_k_ = 0.0;           // of all voxels
+  double coldest_k_ = 0.0;
 
   VoxelState state_;
   std::vector<LiveModes> live_modes_;  // beside state_.live

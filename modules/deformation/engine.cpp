@@ -3,22 +3,23 @@
 #include "core/error.hpp"
 #include "deformation/direct_engine.hpp"
 #include "deformation/fast_engine.hpp"
+#include "deformation/heterogeneous_medium.hpp"
 
 namespace mesoglass::deformation {
 
 std::unique_ptr<Engine> make_engine(const Communicator& communicator, const DeformationParameters& parameters,
                                     const catalog::Catalog& glass) {
   validate(parameters, glass.grid.dimensions());
-  const catalog::ShearZoneType& matrix = glass.types.front();
-  for (const auto& type : glass.types) {
-    if (type.young_modulus_gpa != matrix.young_modulus_gpa || type.poisson_ratio != matrix.poisson_ratio) {
-      throw input_error(
-          "type {} has E = {} GPa, nu = {} and the matrix {} GPa, {} (the deformation engine takes a "
-          "sample with uniform elastic constants): give all types the same in the catalog",
-          type.name, type.young_modulus_gpa, type.poisson_ratio, matrix.young_modulus_gpa, matrix.poisson_ratio);
-    }
-  }
   if (parameters.engine == EngineKind::direct) return std::make_unique<DirectEngine>(communicator, parameters, glass);
+  if (!has_uniform_moduli(glass)) {
+    throw input_error(
+        "the types of this glass differ in their elastic constants, and --engine fast takes a sample with uniform ones "
+        "(its far fields are those of one kernel): use --engine direct");
+  }
+  if (parameters.heat.enabled) {
+    throw input_error(
+        "--local-heating with --engine fast (its bounds of rates know one temperature): use --engine direct");
+  }
   return std::make_unique<FastEngine>(communicator, parameters, glass);
 }
 

@@ -15,8 +15,11 @@
 #include "core/random_stream.hpp"
 #include "deformation/deformation_parameters.hpp"
 #include "deformation/voxel_state.hpp"
+#include "elasticity/tensor_basis.hpp"
 
 namespace mesoglass::deformation {
+
+class HeterogeneousMedium;
 
 // The run's own random numbers: draw number n comes from a stream of its own, so that the count of draws is all that a
 // checkpoint keeps.
@@ -47,6 +50,8 @@ class Engine {
 
   // The mean stress as basis components (GPa). Not collective.
   virtual void set_mean_stress(std::span<const double> components) = 0;
+  // The whole mean stress, for engines with a medium(), whose voxels feel all of it. Not collective.
+  virtual void set_mean_stress_tensor(const elasticity::Tensor& mean_stress) { (void)mean_stress; }
   // The first thermal transformation within `horizon_s`, by the engine's exact sampling; ages temporary softening by
   // the time that passed, and changes nothing else. Every barrier must be at or above zero. Collective.
   [[nodiscard]] virtual ThermalStep next_event(double horizon_s, RandomDraws& draws) = 0;
@@ -70,6 +75,10 @@ class Engine {
   [[nodiscard]] virtual bool resumable() const { return true; }
   // Goes on from a state, as if it had come there by itself. Collective.
   virtual void restore(VoxelState state) = 0;
+  // Where the zones differ in their elastic constants, how they share the load; none where all are alike.
+  [[nodiscard]] virtual const HeterogeneousMedium* medium() const { return nullptr; }
+  // Mean rise of the temperature by local heating, in K. Collective.
+  [[nodiscard]] virtual double mean_temperature_rise_k() { return 0.0; }
   // Engine memory on this rank in bytes, as allocated.
   [[nodiscard]] virtual double memory_bytes() const = 0;
 

@@ -20,7 +20,7 @@ struct Column {
 };
 
 // In the order of the struct's numbers.
-constexpr std::array<Column, 23> history_columns = {{
+constexpr std::array<Column, 24> history_columns = {{
     {"strain", "1", "engineering strain along the loading (xx; in simple shear 2 e_xy)", Stored::real},
     {"true_strain", "1", "ln(1 + strain); in simple shear the strain", Stored::real},
     {"stress_xx", "GPa", "mean stress", Stored::real},
@@ -37,6 +37,8 @@ constexpr std::array<Column, 23> history_columns = {{
     {"largest_cfv", "nm^3", "volume of the largest connected cluster of voxels with excess free volume", Stored::real},
     {"largest_cfv_voxels", "1", "voxels of that cluster", Stored::integer},
     {"cfv_clusters", "1", "number of clusters", Stored::integer},
+    {"cfv_mean_voxels", "1", "mean size of the cluster of a voxel with excess free volume, sum s^2 / sum s",
+     Stored::real},
     {"percolates_x", "1", "1 where the largest cluster meets its periodic image along x", Stored::integer},
     {"percolates_y", "1", "1 where it does along y", Stored::integer},
     {"percolates_z", "1", "1 where it does along z", Stored::integer},
@@ -45,12 +47,6 @@ constexpr std::array<Column, 23> history_columns = {{
     {"dissipated_work", "eV", "work turned into heat by transformations since the start", Stored::real},
     {"participation_ratio", "1", "(sum w)^2 / (N sum w^2) of the von Mises plastic strain: 1 = uniform", Stored::real},
 }};
-constexpr std::array<Column, 3> avalanche_columns = {{
-    {"strain", "1", "strain at which the avalanche ran", Stored::real},
-    {"size", "1", "number of transformations", Stored::integer},
-    {"sweeps", "1", "number of sweeps", Stored::integer},
-}};
-
 // Rows are plain structs of doubles, so a column is every n-th number.
 template <std::size_t Count, typename Row>
 void write_table(Hdf5File& file, const std::string& group, const std::array<Column, Count>& columns,
@@ -76,10 +72,6 @@ void write_table(Hdf5File& file, const std::string& group, const std::array<Colu
 
 void write_history(Hdf5File& file, const std::vector<HistoryRow>& rows) {
   write_table(file, "/history", history_columns, rows);
-}
-
-void write_avalanches(Hdf5File& file, const std::vector<AvalancheRow>& rows) {
-  write_table(file, "/avalanches", avalanche_columns, rows);
 }
 
 HistoryFindings findings_of(const std::vector<HistoryRow>& rows) {

@@ -1,4 +1,4 @@
-// What a run writes down as it goes: the history rows, the avalanches, and the numbers read off them in the end.
+// What a run writes down as it goes: the history rows, and the numbers read off them in the end.
 #pragma once
 
 #include <array>
@@ -22,6 +22,7 @@ struct HistoryRow {
   double largest_cfv_nm3 = 0.0;
   double largest_cfv_voxels = 0.0;
   double cfv_clusters = 0.0;
+  double cfv_mean_voxels = 0.0;
   double percolates_x = 0.0;
   double percolates_y = 0.0;
   double percolates_z = 0.0;
@@ -30,17 +31,10 @@ struct HistoryRow {
   double dissipated_work_ev = 0.0;
   double participation_ratio = 0.0;
 };
-static_assert(sizeof(HistoryRow) == 23 * sizeof(double), "a row is written and read as plain numbers");
+static_assert(sizeof(HistoryRow) == 24 * sizeof(double), "a row is written and read as plain numbers");
 
-struct AvalancheRow {
-  double strain = 0.0;
-  double size = 0.0;  // transformations
-  double sweeps = 0.0;
-};
-
-// Writes /history and /avalanches, one column a dataset. Collective.
+// Writes /history, one column a dataset. Collective.
 void write_history(Hdf5File& file, const std::vector<HistoryRow>& rows);
-void write_avalanches(Hdf5File& file, const std::vector<AvalancheRow>& rows);
 
 // What is read off a history; NaN where there is nothing to read.
 struct HistoryFindings {

@@ -7,6 +7,7 @@
 
 #include "core/atomic_output.hpp"
 #include "core/voxel_fields_file.hpp"
+#include "deformation/heterogeneous_medium.hpp"
 #include "deformation/observables.hpp"
 #include "elasticity/periodic_solver.hpp"
 
@@ -32,6 +33,10 @@ constexpr std::array<SnapshotField, 7> snapshot_fields = {{
 }};
 
 constexpr const char* moment_group = "/moment";
+constexpr const char* cluster_sizes = "/cluster_voxels";
+constexpr const char* cluster_sizes_description = "sizes of clusters of the connected free volume";
+constexpr const char* cluster_counts = "/cluster_count";
+constexpr const char* cluster_counts_description = "number of clusters of each size";
 
 struct Part {
   Shape shape;
@@ -77,7 +82,7 @@ std::filesystem::path snapshot_path(const std::filesystem::path& output, std::in
 
 void write_snapshot(const Communicator& communicator, const std::filesystem::path& path, const catalog::Catalog& glass,
                     elasticity::Body body, const elasticity::MeanConditions& conditions, const VoxelState& state,
-                    const std::vector<std::uint8_t>& largest_cfv, const SnapshotMoment& moment) {
+                    const FreeVolumeClusters& clusters, const SnapshotMoment& moment) {
   const int dimensions = glass.grid.dimensions();
   const auto& matrix = glass.types.front();
   const elasticity::TensorBasis deviatoric(
@@ -102,21 +107,34 @@ void write_snapshot(const Communicator& communicator, const std::filesystem::pat
     von_mises[voxel] = static_cast<float>(von_mises_strain(state, dimensions, voxel));
   }
   const auto moduli = elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, body);
-  std::vector<double> stress_rows(rows * count);
-  {
+  std::vector<float> stress(6 * count);
+  const auto keep_stress = [&](std::size_t voxel, elasticity::Tensor tensor) {
+    if (body == elasticity::Body::plane_strain) {
+      tensor[elasticity::zz] =
+          glass.types[glass.voxel_type[voxel]].poisson_ratio * (tensor[elasticity::xx] + tensor[elasticity::yy]);
+    }
+    for (std::size_t c = 0; c < 6; ++c) stress[6 * voxel + c] = static_cast<float>(tensor[c]);
+  };
+  if (has_uniform_moduli(glass)) {
+    std::vector<double> stress_rows(rows * count);
     elasticity::PeriodicSolver solver(communicator, glass.grid, moduli, components);
     elasticity::PeriodicSolver::Results results;
     results.stress = stress_rows;
     solver.solve(eigenstrain, conditions, results);
-  }
-  std::vector<float> stress(6 * count);
-  for (std::size_t voxel = 0; voxel < count; ++voxel) {
-    for (std::size_t c = 0; c < rows; ++c) in_components[c] = stress_rows[c * count + voxel];
-    elasticity::Tensor tensor = components.to_tensor(std::span(in_components).first(rows));
-    if (body == elasticity::Body::plane_strain) {
-      tensor[elasticity::zz] = matrix.poisson_ratio * (tensor[elasticity::xx] + tensor[elasticity::yy]);
+    for (std::size_t voxel = 0; voxel < count; ++voxel) {
+      for (std::size_t c = 0; c < rows; ++c) in_components[c] = stress_rows[c * count + voxel];
+      keep_stress(voxel, components.to_tensor(std::span(in_components).first(rows)));
     }
-    for (std::size_t c = 0; c < 6; ++c) stress[6 * voxel + c] = static_cast<float>(tensor[c]);
+  } else {
+    std::vector<elasticity::Tensor> tensors(count);
+    for (std::size_t voxel = 0; voxel < count; ++voxel) {
+      for (std::size_t c = 0; c < rows; ++c) in_components[c] = eigenstrain[c * count + voxel];
+      tensors[voxel] = components.to_tensor(std::span(in_components).first(rows));
+    }
+    elasticity::ElasticFields fields;
+    auto solver = heterogeneous_solver(communicator, glass, body);
+    (void)solver.solve(tensors, conditions, elasticity::SolverSettings{}, fields);
+    for (std::size_t voxel = 0; voxel < count; ++voxel) keep_stress(voxel, fields.stress[voxel]);
   }
 
   AtomicOutput output(communicator, path, IfExists::overwrite);
@@ -133,11 +151,19 @@ void write_snapshot(const Communicator& communicator, const std::filesystem::pat
     write(3, std::vector<float>(state.permanent_softening.begin(), state.permanent_softening.end()));
     write(4, std::vector<std::int32_t>(state.generation.begin(), state.generation.end()));
     write(5, glass.voxel_type);
-    write(6, largest_cfv);
+    write(6, clusters.largest);
     file.file().create_group(moment_group);
     file.file().set_attribute(moment_group, "strain", moment.strain);
     file.file().set_attribute(moment_group, "true_strain", moment.true_strain);
     file.file().set_attribute(moment_group, "time_s", moment.time_s);
+    std::vector<std::int64_t> sizes;
+    std::vector<std::int64_t> numbers;
+    for (const auto& [size, number] : clusters.distribution) {
+      sizes.push_back(size);
+      numbers.push_back(number);
+    }
+    file.file().write(std::string(moment_group) + cluster_sizes, sizes, "1", cluster_sizes_description);
+    file.file().write(std::string(moment_group) + cluster_counts, numbers, "1", cluster_counts_description);
     file.close();
   }
   output.commit();
@@ -151,6 +177,10 @@ void copy_snapshot(const Communicator& communicator, const std::filesystem::path
   for (const char* name : {"strain", "true_strain", "time_s"}) {
     output.set_attribute(group, name, from.attribute_real(moment_group, name));
   }
+  output.write(group + cluster_sizes, from.read<std::int64_t>(std::string(moment_group) + cluster_sizes), "1",
+               cluster_sizes_description);
+  output.write(group + cluster_counts, from.read<std::int64_t>(std::string(moment_group) + cluster_counts), "1",
+               cluster_counts_description);
   for (const SnapshotField& field : snapshot_fields) {
     switch (field.type) {
       case SnapshotField::Type::real:

@@ -8,6 +8,7 @@
 #include "catalog/stz_catalog.hpp"
 #include "core/communicator.hpp"
 #include "core/hdf5_file.hpp"
+#include "deformation/connected_free_volume.hpp"
 #include "deformation/deformation_parameters.hpp"
 #include "deformation/voxel_state.hpp"
 #include "elasticity/mean_conditions.hpp"
@@ -24,10 +25,10 @@ struct SnapshotMoment {
 [[nodiscard]] std::filesystem::path snapshot_path(const std::filesystem::path& output, std::int64_t number);
 
 // Writes the fields; the full stress tensor comes from one elastic solve under the present mean conditions.
-// `largest_cfv` marks the own voxels of the largest connected free volume. Collective.
+// `clusters` are those of the connected free volume now. Collective.
 void write_snapshot(const Communicator& communicator, const std::filesystem::path& path, const catalog::Catalog& glass,
                     elasticity::Body body, const elasticity::MeanConditions& conditions, const VoxelState& state,
-                    const std::vector<std::uint8_t>& largest_cfv, const SnapshotMoment& moment);
+                    const FreeVolumeClusters& clusters, const SnapshotMoment& moment);
 
 // Copies a snapshot into /snapshots/NNN of an output. Throws InputError where it is missing or damaged. Collective.
 void copy_snapshot(const Communicator& communicator, const std::filesystem::path& path, const VoxelGrid& grid,

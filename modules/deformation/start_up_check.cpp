@@ -142,7 +142,7 @@ void check_times(const DeformationParameters& parameters, std::vector<std::strin
                       loading.step_strain, loading.strain_rate_per_s, duration);
   }
   const double recovery = recovery_time_s(kinetics);
-  if (!std::isfinite(recovery) || !std::isfinite(recovery_times_until_forgotten * recovery)) {
+  if (kinetics.temporary_softening > 0.0 && !std::isfinite(recovery_times_until_forgotten * recovery)) {
     throw input_error(
         "temporary softening would last longer than numbers reach (exp({} eV / kT) at {} K overflows): use a higher "
         "temperature or a lower --recovery-barrier",

@@ -26,7 +26,8 @@ struct VoxelState {
   std::vector<double> permanent_softening;  // g_perm
   std::vector<double> last_strain;          // strain of the last transformation
   std::vector<double> plastic_strain;       // sum of all of them
-  std::vector<double> stress_fluctuation;   // GPa, local minus mean stress
+  std::vector<double> stress_fluctuation;   // GPa, local minus mean stress; with unlike moduli: at zero mean stress
+  std::vector<double> temperature_rise;     // K, by local heating; empty without
   std::vector<LiveSoftening> live;          // own voxels only
 
   // What the fast engine knows of its voxels' rates (rate_bound.hpp); empty with the direct engine.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -416,6 +417,184 @@ TEST(DeformationRun, LoadingsFollowTheirProgram) {
   parameters.observables.stop_at_percolation = true;
   output = run(parameters);
   EXPECT_EQ(read_outcome(communicator(), output).end, "percolation");
+}
+
+// Below the first transformation (20 K, small strains) every loading is elasticity, in closed form: stress, lateral
+// strain by the energy, work, times, number of rows.
+TEST(DeformationRun, ElasticLoadingsAreExact) {
+  const auto folder = test::scratch_folder();
+  const double young = 88.6;
+  const double nu = 0.371;
+  const double shear = young / (2.0 + 2.0 * nu);
+  auto glass = test::matrix_glass(communicator(), 4, 4, 4);
+  const double volume = glass.grid.voxel_volume_nm3() * 64.0 * 6.241509074;
+  int number = 0;
+  const auto run = [&](LoadingKind kind) {
+    auto parameters = test::parameters_for(glass);
+    test::switch_softening_off(parameters);
+    parameters.kinetics.temperature_k = 20.0;
+    parameters.loading.kind = kind;
+    parameters.loading.final_strain = 0.01;
+    parameters.loading.strain_rate_per_s = 1e-3;
+    parameters.loading.hold_time_s = 10.0;
+    parameters.loading.creep_stress_gpa = 0.8;
+    parameters.loading.cycles = 2;
+    parameters.observables.record_strain = 1e-3;
+    parameters.observables.hold_records = 20;
+    const auto output = folder / fmt::format("elastic{}.h5", number++);
+    const auto outcome =
+        run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+    EXPECT_EQ(outcome.events, 0);
+    return std::pair(outcome, everything_in(Communicator::self(), output));
+  };
+  const auto expect_all = [&](const std::map<std::string, std::vector<double>>& found, double slope,
+                              const char* component, std::size_t rows) {
+    const auto& strain = found.at("/history/strain");
+    ASSERT_EQ(strain.size(), rows);
+    for (std::size_t row = 0; row < rows; ++row) {
+      EXPECT_NEAR(found.at("/history/axial_stress")[row], slope * strain[row], 1e-10);
+      EXPECT_EQ(found.at("/history/axial_stress")[row], found.at(std::string("/history/stress_") + component)[row]);
+      EXPECT_NEAR(found.at("/history/external_work")[row], 0.5 * slope * strain[row] * strain[row] * volume, 1e-6);
+      EXPECT_NEAR(found.at("/history/elastic_energy")[row], found.at("/history/external_work")[row], 1e-6);
+      EXPECT_EQ(found.at("/history/dissipated_work")[row], 0.0);
+      EXPECT_EQ(found.at("/history/largest_cfv")[row], 0.0);
+    }
+  };
+  {
+    const auto [outcome, found] = run(LoadingKind::tension);
+    expect_all(found, young, "xx", 11);
+    EXPECT_EQ(outcome.end, "strain");
+    EXPECT_NEAR(outcome.final_time_s, 10.0, 1e-12);
+  }
+  {
+    const auto [outcome, found] = run(LoadingKind::compression);
+    expect_all(found, young, "xx", 11);
+    EXPECT_NEAR(outcome.final_strain, -0.01, 1e-15);
+    EXPECT_NEAR(found.at("/history/true_strain").back(), std::log(0.99), 1e-15);
+  }
+  {
+    const auto [outcome, found] = run(LoadingKind::simple_shear);
+    expect_all(found, shear, "xy", 11);
+    EXPECT_EQ(found.at("/history/stress_xx").back(), 0.0);
+  }
+  {
+    const auto [outcome, found] = run(LoadingKind::relaxation);
+    expect_all(found, young, "xx", 31);
+    EXPECT_EQ(outcome.end, "time");
+    EXPECT_NEAR(outcome.final_time_s, 20.0, 1e-9);
+    EXPECT_EQ(found.at("/history/axial_stress").back(), found.at("/history/axial_stress")[10]);
+  }
+  {
+    const auto [outcome, found] = run(LoadingKind::creep);
+    for (const double stress : found.at("/history/axial_stress")) EXPECT_EQ(stress, 0.8);
+    for (const double strain : found.at("/history/strain")) EXPECT_NEAR(strain, 0.8 / young, 1e-15);
+    EXPECT_EQ(outcome.end, "time");
+    EXPECT_NEAR(outcome.final_time_s, 10.0, 1e-12);
+    EXPECT_NEAR(outcome.external_work_ev, 0.5 * 0.8 * 0.8 / young * volume, 1e-6);
+  }
+  {
+    const auto [outcome, found] = run(LoadingKind::cyclic);
+    expect_all(found, young, "xx", 1 + 2 * 40);
+    EXPECT_NEAR(outcome.final_time_s, 80.0, 1e-9);
+    EXPECT_NEAR(found.at("/history/strain")[10], 0.01, 1e-15);
+    EXPECT_NEAR(found.at("/history/strain")[30], -0.01, 1e-15);
+    EXPECT_NEAR(outcome.external_work_ev, 0.0, 1e-6);
+  }
+}
+
+// With dilatation every transformation swells its voxel; the balance of energy holds with the full tensors, and free
+// volume can be told by the swelling.
+TEST(DeformationRun, DilatationSwellsAndBalances) {
+  for (const int nz : {1, 6}) {
+    auto glass = mixed_glass(communicator(), nz == 1 ? 20 : 6, nz == 1 ? 20 : 6, nz);
+    glass.rules.dilatation = 0.15;
+    auto parameters = test::parameters_for(glass);
+    parameters.loading.final_strain = 0.055;
+    parameters.observables.criterion = FreeVolumeCriterion::dilatation;
+    parameters.observables.criterion_threshold = 0.1 * glass.types.front().gamma0;
+    const auto output = test::scratch_folder() / fmt::format("dilatation{}.h5", nz);
+    const auto outcome =
+        run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+    EXPECT_GT(outcome.events, 50);
+    const auto file = Hdf5File::open(communicator(), output);
+    const auto work = file.read<double>("/history/external_work");
+    const auto elastic = file.read<double>("/history/elastic_energy");
+    const auto dissipated = file.read<double>("/history/dissipated_work");
+    for (std::size_t row = 0; row < work.size(); ++row) {
+      EXPECT_NEAR(elastic[row], work[row] - dissipated[row], 1e-6 * work.back());
+    }
+    const auto increment = file.read<double>("/events/strain_increment");
+    double mean = 0.0;
+    for (std::size_t event = 0; event < increment.size() / 6; ++event) {
+      const double trace = increment[6 * event] + increment[6 * event + 1] + increment[6 * event + 2];
+      EXPECT_GT(trace, 0.0);
+      mean += trace / (static_cast<double>(increment.size()) / 6.0);
+    }
+    // |N(0,1)| has the mean 0.798; tension favours the modes that swell, so a little more.
+    EXPECT_GT(mean, 0.7 * 0.15 * glass.types.front().gamma0);
+    EXPECT_LT(mean, 1.8 * 0.15 * glass.types.front().gamma0);
+    // The criterion, from the snapshot's own fields.
+    const auto plastic = file.read<double>("/snapshots/000/plastic_strain");
+    const auto largest = file.read<std::int64_t>("/snapshots/000/largest_cfv");
+    std::int64_t marked = 0;
+    for (std::size_t v = 0; v < largest.size(); ++v) {
+      if (largest[v] == 0) continue;
+      ++marked;
+      EXPECT_GT(plastic[6 * v] + plastic[6 * v + 1] + plastic[6 * v + 2],
+                parameters.observables.criterion_threshold - 1e-6);
+    }
+    EXPECT_EQ(marked, file.read<std::int64_t>("/history/largest_cfv_voxels").back());
+    EXPECT_GT(marked, 0);
+    // Clusters of the snapshot: sizes times numbers are the marked voxels and all the others with swelling enough.
+    const auto sizes = file.read<std::int64_t>("/snapshots/000/cluster_voxels");
+    const auto numbers = file.read<std::int64_t>("/snapshots/000/cluster_count");
+    EXPECT_EQ(sizes.back(), marked);
+    EXPECT_EQ(std::accumulate(numbers.begin(), numbers.end(), std::int64_t{0}),
+              file.read<std::int64_t>("/history/cfv_clusters").back());
+  }
+}
+
+// An avalanche's row counts what its events say: transformations, different voxels, reversals.
+TEST(DeformationRun, AvalancheRowsCountTheirEvents) {
+  auto glass = mixed_glass(communicator(), 24, 24, 1);
+  auto parameters = test::parameters_for(glass);
+  parameters.loading.body = elasticity::Body::plane_strain;
+  parameters.loading.final_strain = 0.065;
+  const auto output = test::scratch_folder() / "avalanches.h5";
+  (void)run_deformation(communicator(), parameters, glass, {output, IfExists::refuse, false}, no_provenance());
+  const auto file = Hdf5File::open(communicator(), output);
+  const auto avalanche = file.read<std::int64_t>("/events/avalanche");
+  const auto voxel = file.read<std::int64_t>("/events/voxel");
+  const auto strain = file.read<double>("/events/strain_increment");
+  const auto size = file.read<std::int64_t>("/avalanches/size");
+  std::vector<std::map<std::int64_t, std::size_t>> last(size.size());
+  std::vector<std::int64_t> sizes(size.size(), 0);
+  std::vector<std::int64_t> reversals(size.size(), 0);
+  for (std::size_t event = 0; event < avalanche.size(); ++event) {
+    if (avalanche[event] < 0) continue;
+    const auto row = static_cast<std::size_t>(avalanche[event]);
+    ++sizes[row];
+    if (const auto before = last[row].find(voxel[event]); before != last[row].end()) {
+      double product = 0.0;
+      double squares[2] = {0.0, 0.0};
+      for (std::size_t c = 0; c < 6; ++c) {
+        const double weight = c < 3 ? 1.0 : 2.0;
+        const double a = strain[6 * before->second + c];
+        const double b = strain[6 * event + c];
+        product += weight * a * b;
+        squares[0] += weight * a * a;
+        squares[1] += weight * b * b;
+      }
+      if (product < -0.9 * std::sqrt(squares[0] * squares[1])) ++reversals[row];
+    }
+    last[row][voxel[event]] = event;
+  }
+  std::vector<std::int64_t> voxels;
+  for (const auto& members : last) voxels.push_back(static_cast<std::int64_t>(members.size()));
+  EXPECT_EQ(size, sizes);
+  EXPECT_EQ(file.read<std::int64_t>("/avalanches/voxels"), voxels);
+  EXPECT_EQ(file.read<std::int64_t>("/avalanches/reversals"), reversals);
+  EXPECT_GT(std::accumulate(reversals.begin(), reversals.end(), std::int64_t{0}), 0);
 }
 
 TEST(HistoryFindings, ReadPeakFlowAndThreshold) {
