@@ -4,6 +4,7 @@ Needs no root, no systemd and no configuration of the machine; everything that i
 system's temporary folder (munge's socket path must be short).
 """
 
+import ctypes
 import getpass
 import os
 import pathlib
@@ -57,6 +58,14 @@ SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
+
+
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+
+
+def _end_with_parent():
+    # Daemons must not outlive a test that is killed.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class SlurmMissing(Exception):
@@ -137,7 +146,8 @@ class PrivateSlurm:
     def _start(self, tool, *arguments):
         with open(self.folder / f"{tool}.out", "wb") as output:
             self.processes.append(subprocess.Popen([self.tools[tool], *arguments], env=self.environment,
-                                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT))
+                                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                                   preexec_fn=_end_with_parent))
 
     def _works(self, tool, *arguments):
         return subprocess.run([self.tools[tool], *arguments], env=self.environment, stdin=subprocess.DEVNULL,
