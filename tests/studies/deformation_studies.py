@@ -4,7 +4,7 @@ docs/verification-deformation.md.
 
     tests/studies/deformation_studies.py --bin build/release/bin --work studies --docs docs
 
-Runs that are there already are kept, so an interrupted study goes on. All of it takes about 20 minutes on one core.
+Runs that are there already are kept, so an interrupted study goes on. All of it takes some ten minutes of processor time.
 """
 
 import argparse
