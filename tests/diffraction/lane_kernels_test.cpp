@@ -248,6 +248,23 @@ TEST(PatternPass, GivesEveryPatternToItsOwnBlock) {
   }
 }
 
+// A value far below zero is the lowest there is, not missing; a pattern without a reference is missing.
+TEST(MapStack, TellsLowFromMissing) {
+  const auto& kernels = best_kernels();
+  MapStack maps({12.0, 1.0, 1, 126}, {0, 1}, {0, 1}, 1, 2, {1.0});
+  const std::vector<float> values(126UL * static_cast<std::size_t>(kernels.lanes), -100.0F);
+  const std::vector<std::int64_t> columns = {0, 1};
+  const std::vector<double> references = {1.0, 0.0};
+  maps.begin(0, columns, references, kernels);
+  maps.add_bin(0, values.data(), kernels);
+  maps.flush();
+  const Range rows{0, 1};
+  std::vector<float> map(2);
+  maps.exchange(Communicator::self(), 0, std::span(&rows, 1)).front().copy_map(3, map);
+  EXPECT_EQ(map[0], -8.0F);
+  EXPECT_TRUE(std::isnan(map[1]));
+}
+
 TEST(OrderFreeSums, HaveTheSameBitsInAnyOrder) {
   constexpr std::size_t terms = 1000;
   RandomStream random(8, RandomPurpose::test);
