@@ -127,11 +127,9 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
       file.write_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
       file.create_dataset<float>("/bounds/radius", voxels, "GPa", "how far its stress may move");
       file.write_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
-      file.create_dataset<float>("/bounds/stress", {voxels.front(), width}, "GPa", "the stress it was found at");
-      file.write_part<float>("/bounds/stress", {static_cast<std::uint64_t>(state.own.begin), 0}, {state.count(), width},
+      file.create_dataset<float>("/bounds/stress", {width, voxels.front()}, "GPa", "the stress it was found at");
+      file.write_part<float>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)}, {width, state.count()},
                              state.bound_stress);
-      file.write("/bounds/weight_unit_exponent", std::vector<std::int64_t>{state.weight_unit_exponent}, "1",
-                 "a unit of weight is 2^this per second");
     }
 
     auto live = communicator.all_gather(std::span<const LiveSoftening>(state.live));
@@ -197,15 +195,13 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   }
   if (communicator.any(!state.bound_rate.empty())) {
     const auto width = static_cast<std::uint64_t>(state.components);
-    const auto exponent = file.read<std::int64_t>("/bounds/weight_unit_exponent");
-    if (exponent.size() != 1 || file.shape("/bounds/rate") != voxels || file.shape("/bounds/radius") != voxels ||
-        file.shape("/bounds/stress") != Shape{voxels.front(), width}) {
+    if (file.shape("/bounds/rate") != voxels || file.shape("/bounds/radius") != voxels ||
+        file.shape("/bounds/stress") != Shape{width, voxels.front()}) {
       throw damaged(path, "its tables do not fit together");
     }
-    state.weight_unit_exponent = static_cast<int>(exponent.front());
     file.read_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
     file.read_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
-    file.read_part<float>("/bounds/stress", {static_cast<std::uint64_t>(state.own.begin), 0}, {state.count(), width},
+    file.read_part<float>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)}, {width, state.count()},
                           state.bound_stress);
   }
   state.live.clear();

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "deformation/rate_vectors.hpp"
 #include "deformation/softening.hpp"
 
 namespace mesoglass::deformation {
@@ -40,11 +41,11 @@ std::int64_t brick_edge_for(const VoxelGrid& grid) noexcept {
 // Events between two transforms of the whole field: a transform costs time in proportion to the number of voxels, and
 // catching up with n events costs time in proportion to n.
 std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
-  return std::max<std::size_t>(64, static_cast<std::size_t>(std::sqrt(static_cast<double>(grid.voxel_count()))));
+  return std::max<std::size_t>(64, static_cast<std::size_t>(std::sqrt(static_cast<double>(grid.voxel_count()))) / 2);
 }
 
-std::size_t cache_places_for(std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / 16, 1024, 65536);
+std::size_t cache_places_for(const VoxelGrid& grid, std::size_t own_voxels) noexcept {
+  return std::clamp<std::size_t>(own_voxels / (grid.dimensions() == 2 ? 8 : 32), 1024, 65536);
 }
 
 // Rate (1/s) that every voxel may be given for free: once within the time in which the test strains the sample by a
@@ -56,9 +57,47 @@ double least_bound_for(const DeformationParameters& parameters, const catalog::C
   return least_bounds_an_event / time_s;
 }
 
+// No bound is larger: all modes without a barrier, with the margin.
+double largest_rate(const DeformationParameters& parameters, const catalog::Catalog& glass) noexcept {
+  const double volume = parameters.kinetics.rate_volume ? glass.grid.voxel_volume_nm3() : 1.0;
+  return 2.0 * bound_margin * catalog::most_modes * parameters.kinetics.attempt_rate_per_s * volume;
+}
+
 elasticity::IsotropicModuli moduli_of(const DeformationParameters& parameters, const catalog::Catalog& glass) {
   const auto& matrix = glass.types.front();
   return elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
+}
+
+constexpr std::size_t most_brick_edge = 16;
+
+struct StressRows {
+  const double* stress_fluctuation;  // components one after the other, `stride` voxels each
+  const float* bound_stress;         // likewise
+  const float* radius;
+  const float* drift_at;
+  std::size_t stride;
+  const double* mean_stress;
+  int components;
+};
+
+// How much farther the stress of each of `count` voxels from `begin` may move, GPa.
+MESOGLASS_VECTOR_CLONES void slack_of_row(const StressRows& rows, std::size_t begin, std::size_t count, double drift,
+                                          double* slack) {
+  for (std::size_t i = 0; i < count; ++i) slack[i] = 0.0;
+  for (int c = 0; c < rows.components; ++c) {
+    const double* stress = rows.stress_fluctuation + static_cast<std::size_t>(c) * rows.stride + begin;
+    const float* bound = rows.bound_stress + static_cast<std::size_t>(c) * rows.stride + begin;
+    const double mean = rows.mean_stress[c];
+    for (std::size_t i = 0; i < count; ++i) {
+      const double moved = stress[i] + mean - static_cast<double>(bound[i]);
+      slack[i] += moved * moved;
+    }
+  }
+  const float* radius = rows.radius + begin;
+  const float* drift_at = rows.drift_at + begin;
+  for (std::size_t i = 0; i < count; ++i) {
+    slack[i] = static_cast<double>(radius[i]) - (drift - static_cast<double>(drift_at[i])) - std::sqrt(slack[i]);
+  }
 }
 
 double norm_of(std::span<const double> components) noexcept {
@@ -87,7 +126,7 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
       modes_(glass, parameters.kinetics, parameters.seed, kernel_),
       solver_(communicator, glass.grid, moduli_of(parameters, glass), kernel_.basis()),
       state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()),
-      weights_(state_.count()),
+      rates_(glass.grid.voxel_count(), largest_rate(parameters, glass)),
       drift_at_(state_.count(), 0.0F),
       applied_(state_.count(), 0),
       drift_(glass.grid, kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()), window_for(glass.grid),
@@ -101,13 +140,13 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
   const std::size_t block = sensitive_block_size(constants_, padded_modes(modes_.catalog_modes().largest_mode_count()));
-  cache_ = ModeCache(cache_places_for(state_.count()), block);
+  cache_ = ModeCache(cache_places_for(glass.grid, state_.count()), block);
   scratch_.resize(block);
   state_.bound_rate.assign(state_.count(), 0.0F);
   // No bound holds yet, so that the first look evaluates everybody.
   state_.bound_radius.assign(state_.count(), -1.0F);
   state_.bound_stress.assign(state_.count() * static_cast<std::size_t>(state_.components), 0.0F);
-  state_.weight_unit_exponent = std::ilogb(least_bound_);
+  rates_.assign(state_.bound_rate);
 }
 
 double FastEngine::softening_of(std::size_t own_voxel) const noexcept {
@@ -191,9 +230,10 @@ double FastEngine::evaluate(std::size_t own_voxel) {
   const RateBound found = bound_rate_of_voxel(constants_, modes_of(own_voxel), padded(own_voxel), stress.data(),
                                               bound_margin, least_bound_now_);
   for (std::size_t c = 0; c < components; ++c) {
-    state_.bound_stress[own_voxel * components + c] = static_cast<float>(stress[c]);
+    state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)] = static_cast<float>(stress[c]);
   }
-  state_.bound_rate[own_voxel] = rounded_up(found.bound_rate);
+  const float before = std::exchange(state_.bound_rate[own_voxel], rounded_up(found.bound_rate));
+  rates_.changed(own_voxel, before);
   if (found.radius_gpa < 0.0) {
     state_.bound_radius[own_voxel] = -1.0F;
     unstable_.push_back(static_cast<std::uint32_t>(own_voxel));
@@ -204,60 +244,32 @@ double FastEngine::evaluate(std::size_t own_voxel) {
     state_.bound_radius[own_voxel] = static_cast<float>(radius);
     drift_.limit_slack(drift_.brick_of(place_of(own_voxel)), radius);
   }
-  enter_weight(own_voxel);
   return found.rate;
 }
 
-int FastEngine::largest_weight_bits() const noexcept {
-  return 62 - std::bit_width(static_cast<std::uint64_t>(glass_.grid.voxel_count()));
-}
-
-void FastEngine::enter_weight(std::size_t own_voxel) noexcept {
-  const double largest = std::ldexp(1.0, largest_weight_bits());
-  const double weight =
-      std::ceil(std::ldexp(static_cast<double>(state_.bound_rate[own_voxel]), -state_.weight_unit_exponent));
-  if (weight > largest) overflow_ = true;
-  weights_.set(own_voxel, static_cast<std::uint64_t>(std::min(weight, largest)));
-}
-
-void FastEngine::rescale_weights() {
-  double largest = 0.0;
-  for (const float bound : state_.bound_rate) largest = std::max(largest, static_cast<double>(bound));
-  largest = communicator_.max(largest);
-  const int voxel_bits = std::bit_width(static_cast<std::uint64_t>(glass_.grid.voxel_count()));
-  // 2^8 units for the average voxel even where one voxel holds all the rate.
-  const int bits = std::min(voxel_bits + 8, largest_weight_bits());
-  state_.weight_unit_exponent = std::ilogb(largest) + 1 - bits;
-  overflow_ = false;
-  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) enter_weight(voxel);
-}
-
-double FastEngine::slack(std::size_t own_voxel, double drift) const noexcept {
-  const auto components = static_cast<std::size_t>(state_.components);
-  double square = 0.0;
-  for (std::size_t c = 0; c < components; ++c) {
-    const double moved = state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)] + mean_stress_[c] -
-                         static_cast<double>(state_.bound_stress[own_voxel * components + c]);
-    square += moved * moved;
-  }
-  return static_cast<double>(state_.bound_radius[own_voxel]) - (drift - static_cast<double>(drift_at_[own_voxel])) -
-         std::sqrt(square);
-}
-
 void FastEngine::look_through(std::size_t brick) {
-  const auto drift = static_cast<double>(drift_.drift(brick));
+  const double drift = static_cast<double>(drift_.drift(brick));
+  const StressRows rows{state_.stress_fluctuation.data(),
+                        state_.bound_stress.data(),
+                        state_.bound_radius.data(),
+                        drift_at_.data(),
+                        state_.count(),
+                        mean_stress_.data(),
+                        state_.components};
   double least = std::numeric_limits<double>::infinity();
+  std::array<double, most_brick_edge> left;
   drift_.for_each_row(brick, [&](std::int64_t first, std::int64_t count) {
     const std::size_t begin = local(first);
-    for (std::size_t voxel = begin; voxel < begin + static_cast<std::size_t>(count); ++voxel) {
-      double left = slack(voxel, drift);
-      if (left < 0.0) {
-        evaluate(voxel);
+    const auto length = static_cast<std::size_t>(count);
+    slack_of_row(rows, begin, length, drift, left.data());
+    for (std::size_t i = 0; i < length; ++i) {
+      if (left[i] < 0.0) {
+        evaluate(begin + i);
         // An unstable voxel is on the list of those to be evaluated next time.
-        if (state_.bound_radius[voxel] < 0.0F) continue;
-        left = static_cast<double>(state_.bound_radius[voxel]);
+        if (state_.bound_radius[begin + i] < 0.0F) continue;
+        left[i] = static_cast<double>(state_.bound_radius[begin + i]);
       }
-      least = std::min(least, left);
+      least = std::min(least, left[i]);
     }
   });
   drift_.set_slack(brick, least);
@@ -277,25 +289,13 @@ void FastEngine::settle() {
   std::sort(unstable_.begin(), unstable_.end());
   unstable_.erase(std::unique(unstable_.begin(), unstable_.end()), unstable_.end());
 
-  const auto gather = [&] {
-    weight_sums_.clear();
-    weight_sum_ = 0;
-    unstable_anywhere_ = 0;
-    bool overflow = false;
-    const Totals own{weights_.total(), unstable_.size(), overflow_ ? std::uint64_t{1} : 0};
-    for (const Totals& totals : communicator_.all_gather(own)) {
-      weight_sums_.push_back(totals.weight_sum);
-      weight_sum_ += totals.weight_sum;
-      unstable_anywhere_ += totals.unstable;
-      overflow = overflow || totals.overflow != 0;
-    }
-    return overflow;
-  };
-  // Too coarse where the rounding up to whole units would be most of the sum.
-  const auto too_coarse = [&] { return weight_sum_ < 4 * static_cast<std::uint64_t>(glass_.grid.voxel_count()); };
-  if (gather() || too_coarse()) {
-    rescale_weights();
-    (void)gather();
+  bound_sums_.clear();
+  bound_sum_ = 0;
+  unstable_anywhere_ = 0;
+  for (const Totals& totals : communicator_.all_gather(Totals{rates_.total(), unstable_.size()})) {
+    bound_sums_.push_back(totals.bound_sum);
+    bound_sum_ += totals.bound_sum;
+    unstable_anywhere_ += totals.unstable;
   }
   settled_ = true;
 }
@@ -342,13 +342,12 @@ void FastEngine::forget_live(std::size_t entry) {
   state_.live.pop_back();
 }
 
-FastEngine::Outcome FastEngine::look_at_candidate(std::uint64_t position, RandomStream& choice) {
-  const std::size_t voxel = weights_.find(position);
-  const double bound = std::ldexp(static_cast<double>(weights_.weight(voxel)), state_.weight_unit_exponent);
+FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomStream& choice) {
+  const std::size_t voxel = rates_.find(position);
+  const double bound = rates_.rate_of_item(voxel);
   Outcome outcome;
   const double rate = evaluate(voxel);
-  outcome.weight_sum = weights_.total();
-  outcome.overflow = overflow_;
+  outcome.bound_sum = rates_.total();
   outcome.bound_broken = rate > bound;
   outcome.accepted = choice.uniform() * bound < rate;
   if (!outcome.accepted) return outcome;
@@ -404,7 +403,7 @@ ThermalStep FastEngine::next_event(double horizon_s, RandomDraws& draws) {
       lower_least_bound();
     }
     settle();
-    const double total_bound = std::ldexp(static_cast<double>(weight_sum_), state_.weight_unit_exponent);
+    const double total_bound = rates_.rate_of(bound_sum_);
     const double waiting_time = draws.next(RandomPurpose::waiting_time).exponential() / total_bound;
     RandomStream choice = draws.next(RandomPurpose::event_choice);
     ++draws.count;
@@ -415,11 +414,11 @@ ThermalStep FastEngine::next_event(double horizon_s, RandomDraws& draws) {
     age_live(waiting_time);
     elapsed += waiting_time;
 
-    auto position =
-        std::min(static_cast<std::uint64_t>(choice.uniform() * static_cast<double>(weight_sum_)), weight_sum_ - 1);
+    const double share = choice.uniform() * static_cast<double>(bound_sum_);
+    WholeNumber position = std::min(static_cast<WholeNumber>(share), bound_sum_ - 1);
     int owner = 0;
-    while (position >= weight_sums_[static_cast<std::size_t>(owner)]) {
-      position -= weight_sums_[static_cast<std::size_t>(owner)];
+    while (position >= bound_sums_[static_cast<std::size_t>(owner)]) {
+      position -= bound_sums_[static_cast<std::size_t>(owner)];
       ++owner;
     }
     Outcome outcome;
@@ -431,10 +430,9 @@ ThermalStep FastEngine::next_event(double horizon_s, RandomDraws& draws) {
                   "and use --engine direct",
                   true);
     }
-    auto& owner_sum = weight_sums_[static_cast<std::size_t>(owner)];
-    weight_sum_ += outcome.weight_sum - owner_sum;
-    owner_sum = outcome.weight_sum;
-    if (outcome.overflow) settled_ = false;
+    auto& owner_sum = bound_sums_[static_cast<std::size_t>(owner)];
+    bound_sum_ += outcome.bound_sum - owner_sum;
+    owner_sum = outcome.bound_sum;
     if (outcome.accepted) {
       known_voxel_ = outcome.event.voxel;
       known_fluctuation_ = outcome.stress_fluctuation;
@@ -629,8 +627,7 @@ void FastEngine::restore(VoxelState state) {
   drift_.reset();
   energy_ev_ = exact_energy_ev();
   known_voxel_ = -1;
-  overflow_ = false;
-  for (std::size_t voxel = 0; voxel < state_.count(); ++voxel) enter_weight(voxel);
+  rates_.assign(state_.bound_rate);
   settled_ = false;
 }
 
@@ -639,7 +636,7 @@ double FastEngine::memory_bytes() const {
   return bytes(state_.generation) + bytes(state_.permanent_softening) + bytes(state_.last_strain) +
          bytes(state_.plastic_strain) + bytes(state_.stress_fluctuation) + bytes(state_.bound_rate) +
          bytes(state_.bound_radius) + bytes(state_.bound_stress) + bytes(drift_at_) + bytes(applied_) + bytes(log_) +
-         static_cast<double>(weights_.memory_bytes() + drift_.memory_bytes() + cache_.memory_bytes() +
+         static_cast<double>(rates_.memory_bytes() + drift_.memory_bytes() + cache_.memory_bytes() +
                              kernel_.memory_bytes());
 }
 

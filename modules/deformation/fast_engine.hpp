@@ -9,9 +9,9 @@
 #include "deformation/engine.hpp"
 #include "deformation/mode_cache.hpp"
 #include "deformation/rate_bound.hpp"
+#include "deformation/rate_sum.hpp"
 #include "deformation/stress_drift.hpp"
 #include "deformation/voxel_modes.hpp"
-#include "deformation/weight_tree.hpp"
 #include "elasticity/periodic_solver.hpp"
 #include "elasticity/stress_kernel.hpp"
 
@@ -27,8 +27,8 @@ namespace mesoglass::deformation {
 // be evaluated applies those it has not had yet. After so many events, a Fourier transform brings all voxels up to
 // date.
 //
-// What is decided never depends on how voxels are shared among ranks: bounds belong to voxels, weights are integers,
-// drifts belong to bricks that are the same for everyone.
+// What is decided never depends on how voxels are shared among ranks: bounds belong to voxels and are summed without
+// rounding (rate_sum.hpp), drifts belong to bricks that are the same for everyone.
 class FastEngine final : public Engine {
  public:
   // Collective. Throws InputError where the catalog and the parameters cannot go together.
@@ -55,15 +55,13 @@ class FastEngine final : public Engine {
   struct Outcome {
     Transformation event;
     StrainComponents stress_fluctuation{};  // of the event's voxel
-    std::uint64_t weight_sum = 0;           // of the owner, after it looked
+    WholeNumber bound_sum = 0;              // of the owner, after it looked
     bool accepted = false;
-    bool overflow = false;      // the owner's weights need another unit
     bool bound_broken = false;  // never, unless there is a mistake
   };
   struct Totals {
-    std::uint64_t weight_sum = 0;
+    WholeNumber bound_sum = 0;
     std::uint64_t unstable = 0;
-    std::uint64_t overflow = 0;
   };
 
   [[nodiscard]] std::size_t local(std::int64_t voxel) const noexcept {
@@ -82,19 +80,13 @@ class FastEngine final : public Engine {
 
   // Applies the logged events that the voxel's stress lacks.
   void bring_up_to_date(std::size_t own_voxel) noexcept;
-  // Brings the voxel up to date, finds its bound and enters its weight. Returns its exact rate.
+  // Brings the voxel up to date and finds its bound. Returns its exact rate.
   double evaluate(std::size_t own_voxel);
-  void enter_weight(std::size_t own_voxel) noexcept;
-  // How much farther the voxel's stress may move, GPa.
-  [[nodiscard]] double slack(std::size_t own_voxel, double drift) const noexcept;
   void look_through(std::size_t brick);
   // Evaluates every voxel whose bound may not hold any more. Collective.
   void settle();
-  void rescale_weights();
   void lower_least_bound();
-  // The largest weight of a single voxel that leaves room for the sum.
-  [[nodiscard]] int largest_weight_bits() const noexcept;
-  [[nodiscard]] Outcome look_at_candidate(std::uint64_t position, RandomStream& choice);
+  [[nodiscard]] Outcome look_at_candidate(WholeNumber position, RandomStream& choice);
   void age_live(double elapsed_s);
   void forget_live(std::size_t entry);
   [[nodiscard]] Transformation transformation_of(std::size_t own_voxel, std::size_t mode, double barrier_ev,
@@ -120,7 +112,7 @@ class FastEngine final : public Engine {
   StrainComponents mean_stress_{};
   double energy_ev_ = 0.0;
 
-  WeightTree weights_;
+  RateSum rates_;                           // of the bounds
   std::vector<float> drift_at_;             // the brick's drift when the voxel's stress was last exact, GPa
   std::vector<std::uint32_t> applied_;      // logged events that the voxel's stress holds
   std::vector<std::uint32_t> unevaluated_;  // own voxels whose modes or softening changed
@@ -132,9 +124,8 @@ class FastEngine final : public Engine {
   std::vector<double> scratch_;  // the modes of a voxel with temporary softening
 
   bool settled_ = false;
-  bool overflow_ = false;                   // a weight was too large for the present unit
-  std::vector<std::uint64_t> weight_sums_;  // of every rank
-  std::uint64_t weight_sum_ = 0;            // of all ranks
+  std::vector<WholeNumber> bound_sums_;  // of every rank
+  WholeNumber bound_sum_ = 0;            // of all ranks
   std::uint64_t unstable_anywhere_ = 0;
   // The event that next_event returned last, with its voxel's stress fluctuation.
   std::int64_t known_voxel_ = -1;

@@ -33,8 +33,7 @@ struct VoxelState {
   // What the fast engine knows of its voxels' rates (rate_bound.hpp); empty with the direct engine.
   std::vector<float> bound_rate;    // 1/s
   std::vector<float> bound_radius;  // GPa
-  std::vector<float> bound_stress;  // GPa, voxel by voxel
-  int weight_unit_exponent = 0;     // one unit of weight is 2^this per second
+  std::vector<float> bound_stress;  // GPa
 
   VoxelState(Range own_voxels, int component_count) : own(own_voxels), components(component_count) {
     const auto count = static_cast<std::size_t>(own.size());
