@@ -117,11 +117,11 @@ std::size_t StressDrift::brick_of(const VoxelPlace& place) const noexcept {
 }
 
 void StressDrift::set_slack(std::size_t brick, double slack_gpa) noexcept {
-  due_at_[brick] = static_cast<double>(path_[brick]) + uniform_path_ + slack_used * slack_gpa;
+  due_at_[brick] = path(brick) + slack_used * slack_gpa;
 }
 
 void StressDrift::limit_slack(std::size_t brick, double slack_gpa) noexcept {
-  due_at_[brick] = std::min(due_at_[brick], static_cast<double>(path_[brick]) + uniform_path_ + slack_used * slack_gpa);
+  due_at_[brick] = std::min(due_at_[brick], path(brick) + slack_used * slack_gpa);
 }
 
 std::size_t StressDrift::memory_bytes() const noexcept {

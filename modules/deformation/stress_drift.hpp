@@ -48,10 +48,11 @@ class StressDrift {
   [[nodiscard]] std::size_t brick_count() const noexcept { return drift_.size(); }
   [[nodiscard]] std::size_t brick_of(const VoxelPlace& place) const noexcept;
   [[nodiscard]] float drift(std::size_t brick) const noexcept { return drift_[brick]; }
-  // Whether the brick's path has used up the slack given to it; always so after reset().
-  [[nodiscard]] bool due(std::size_t brick) const noexcept {
-    return static_cast<double>(path_[brick]) + uniform_path_ >= due_at_[brick];
+  [[nodiscard]] double path(std::size_t brick) const noexcept {
+    return static_cast<double>(path_[brick]) + uniform_path_;
   }
+  // Whether the brick's path has used up the slack given to it; always so after reset().
+  [[nodiscard]] bool due(std::size_t brick) const noexcept { return path(brick) >= due_at_[brick]; }
   // No voxel of the brick needs a look before its stress has moved by `slack_gpa` more.
   void set_slack(std::size_t brick, double slack_gpa) noexcept;
   // One of its voxels needs a look before that.

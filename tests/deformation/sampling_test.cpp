@@ -8,6 +8,7 @@
 #include "core/units.hpp"
 #include "deformation/engine.hpp"
 #include "deformation/softening.hpp"
+#include "kolmogorov.hpp"
 #include "planted_glass.hpp"
 #include "support/mpi_test.hpp"
 
@@ -16,20 +17,6 @@ namespace mesoglass::deformation {
 namespace {
 
 using test::communicator;
-
-// Largest distance between the empirical distribution of `uniforms` (values of a distribution function) and the uniform
-// one, times sqrt n. Kolmogorov: above 1.95 with probability 0.001 if they are uniform.
-double kolmogorov(std::vector<double> uniforms) {
-  std::sort(uniforms.begin(), uniforms.end());
-  const double n = static_cast<double>(uniforms.size());
-  double distance = 0.0;
-  for (std::size_t i = 0; i < uniforms.size(); ++i) {
-    distance = std::max({distance, std::fabs(uniforms[i] - static_cast<double>(i) / n),
-                         std::fabs(uniforms[i] - static_cast<double>(i + 1) / n)});
-  }
-  return distance * std::sqrt(n);
-}
-constexpr double kolmogorov_limit = 1.95;
 
 // Rate of every (voxel, mode) of a fresh glass under a mean stress, straight from catalog and formula: the constants
 // are written out here, so that a wrong unit in the engine shows.
@@ -84,7 +71,7 @@ TEST(Sampling, WaitingTimesAndChoicesFollowTheExactRates) {
       uniforms.push_back(-std::expm1(-total * step.elapsed_s));
       counts[static_cast<std::size_t>(step.event->voxel * 20 + step.event->mode)] += 1.0;
     }
-    EXPECT_LT(kolmogorov(uniforms), kolmogorov_limit);
+    EXPECT_LT(test::kolmogorov(uniforms), test::kolmogorov_limit);
 
     // Chi-square over the modes; rare ones are put together.
     double chi_square = 0.0;
@@ -184,7 +171,7 @@ TEST(Sampling, ThinningIsExactWhileSofteningDecays) {
     const auto second = engine->next_event(1e300, draws);
     uniforms.push_back(-std::expm1(-hazard_at(second.elapsed_s)));
   }
-  EXPECT_LT(kolmogorov(uniforms), kolmogorov_limit);
+  EXPECT_LT(test::kolmogorov(uniforms), test::kolmogorov_limit);
 }
 
 // Without interaction and softening, and with modes that last for life, the creep rate is the sum over modes of
@@ -271,7 +258,7 @@ TEST(Sampling, StressRampGivesTheGumbelLaw) {
       uniforms.push_back(-std::expm1(-zero_rate * std::expm1(b * time) / b));
       sum += ramp_gpa_per_s * time;
     }
-    EXPECT_LT(kolmogorov(uniforms), kolmogorov_limit);
+    EXPECT_LT(test::kolmogorov(uniforms), test::kolmogorov_limit);
     mean_strength.push_back(sum / samples);
   }
   // Standard error of a Gumbel mean: pi / sqrt 6 / sensitivity / sqrt n, for each of the two.

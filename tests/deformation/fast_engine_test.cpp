@@ -1,0 +1,312 @@
+// The fast engine against the direct one, and the bounds that it rests on.
+#include "deformation/fast_engine.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/math/distributions/chi_squared.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "core/hdf5_file.hpp"
+#include "core/provenance.hpp"
+#include "core/units.hpp"
+#include "deformation/deformation_run.hpp"
+#include "deformation/rate_sum.hpp"
+#include "deformation/stress_drift.hpp"
+#include "elasticity/stress_kernel.hpp"
+#include "kolmogorov.hpp"
+#include "planted_glass.hpp"
+#include "support/mpi_test.hpp"
+
+namespace mesoglass::deformation {
+
+namespace {
+
+elasticity::StressKernel kernel_of(const catalog::Catalog& glass, const DeformationParameters& parameters) {
+  const auto& matrix = glass.types.front();
+  return {glass.grid,
+          elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body),
+          basis_kind(glass), elasticity::KernelMean::zero_stress};
+}
+
+// Brings an engine under load into a state with a past: `count` transformations.
+void flow(Engine& engine, RandomDraws& draws, std::size_t count) {
+  std::size_t done = 0;
+  while (done < count) {
+    for (auto flips = engine.unstable(); !flips.empty(); flips = engine.unstable()) {
+      (void)engine.transform(flips);
+      done += flips.size();
+    }
+    const ThermalStep step = engine.next_event(1e300, draws);
+    (void)engine.transform(std::span(&*step.event, 1));
+    ++done;
+  }
+  for (auto flips = engine.unstable(); !flips.empty(); flips = engine.unstable()) (void)engine.transform(flips);
+}
+
+}  // namespace
+
+// Sums do not depend on the order of changes, and every item is found exactly on its own stretch.
+TEST(RateSum, IsExactInAnyOrder) {
+  constexpr std::size_t items = 1500;
+  RandomStream random(11, RandomPurpose::test);
+  std::vector<float> forwards(items), backwards(items);
+  for (float& rate : forwards) rate = static_cast<float>(std::exp(random.uniform(-15.0, 25.0)));
+  RateSum first(items, 1e14);
+  RateSum second(items, 1e14);
+  first.assign(forwards);
+  second.assign(backwards);
+  for (std::size_t item = items; item-- > 0;) {
+    const float before = backwards[item];
+    backwards[item] = 3.0F;
+    second.changed(item, before);
+    backwards[item] = forwards[item];
+    second.changed(item, 3.0F);
+  }
+  EXPECT_TRUE(first.total() == second.total());
+  for (std::size_t item = 1; item < items; item += 37) {
+    EXPECT_EQ(first.rate_of_item(item), static_cast<double>(forwards[item]));
+    RateSum before(items, 1e14);
+    before.assign(std::span(forwards).first(item));
+    EXPECT_EQ(first.find(before.total()), item);
+    EXPECT_EQ(first.find(before.total() - 1), item - 1);
+  }
+  EXPECT_EQ(first.find(first.total() - 1), items - 1);
+}
+
+// Nowhere within the radius does the rate exceed its bound or a barrier turn negative, and a little beyond it one of
+// the two can happen: the radius is not needlessly small.
+TEST(RateBound, HoldsWithinItsRadius) {
+  for (const bool guard : {false, true}) {
+    for (const int nz : {1, 2}) {
+      const Communicator alone = Communicator::self();
+      const auto glass = test::matrix_glass(alone, 6, 5, nz);
+      auto parameters = test::parameters_for(glass);
+      const auto kernel = kernel_of(glass, parameters);
+      parameters.kinetics.energy_guard = guard;
+      const VoxelModeSource source(glass, parameters.kinetics, 3, kernel);
+      RateConstants constants;
+      constants.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
+      constants.inverse_kt = 1.0 / (units::boltzmann_ev_per_k * 300.0);
+      constants.attempt_rate = 1e13;
+      constants.components = kernel.count();
+      constants.energy_guard = guard;
+      const auto components = static_cast<std::size_t>(constants.components);
+      const std::vector<double> none(components, 0.0);
+      RandomStream random(5, RandomPurpose::test);
+      int useful = 0;
+      for (std::size_t voxel = 0; voxel < glass.voxel_type.size(); ++voxel) {
+        VoxelModes modes;
+        source.describe(voxel, static_cast<std::int64_t>(voxel), 0, none, modes);
+        const std::size_t row = padded_modes(static_cast<int>(modes.count));
+        std::vector<double> block(sensitive_block_size(constants, row), 0.0);
+        std::fill_n(block.begin(), row, padding_barrier_ev);
+        std::vector<std::vector<double>> directions;
+        for (std::size_t mode = 0; mode < modes.count; ++mode) {
+          double square = 0.0;
+          block[mode] = modes.barrier_ev[mode];
+          std::vector<double> direction;
+          for (std::size_t c = 0; c < components; ++c) {
+            const double strain = modes.strain_of(mode)[c];
+            block[(c + 1) * row + mode] = strain;
+            direction.push_back(strain);
+            square += strain * strain;
+          }
+          if (guard) block[(components + 1) * row + mode] = modes.self_energy_ev[mode];
+          block[block_size(constants, row) + mode] =
+              steepest_slope(constants) * constants.inverse_kt * std::sqrt(square);
+          for (double& component : direction) component /= std::sqrt(square);
+          directions.push_back(direction);
+        }
+        std::vector<double> stress(components);
+        for (double& component : stress) component = random.uniform(-1.0, 1.0);
+        const RateBound found = bound_rate_of_voxel(constants, block.data(), row, stress.data(), 2.0, 1e-3);
+        if (found.radius_gpa < 0.0) continue;
+        const auto at = [&](const std::vector<double>& direction, double distance) {
+          auto moved = stress;
+          for (std::size_t c = 0; c < components; ++c) moved[c] += distance * direction[c];
+          return bound_rate_of_voxel(constants, block.data(), row, moved.data(), 2.0, 1e-3);
+        };
+        bool exceeded = false;
+        for (const auto& direction : directions) {
+          const RateBound inside = at(direction, found.radius_gpa * (1.0 - 1e-9));
+          EXPECT_LE(inside.rate, found.bound_rate * (1.0 + 1e-9));
+          EXPECT_GE(inside.lowest_ev, -1e-12);
+          const RateBound outside = at(direction, 1.6 * found.radius_gpa + 0.01);
+          exceeded = exceeded || outside.rate > found.bound_rate || outside.lowest_ev < 0.0;
+        }
+        useful += exceeded ? 1 : 0;
+      }
+      // With the guard, barriers beyond the crossing fall half as fast as the radius has to allow for.
+      if (!guard) {
+        EXPECT_GT(useful, static_cast<int>(glass.voxel_type.size()) / 2) << nz;
+      }
+    }
+  }
+}
+
+// A brick's drift is never less than what the stress of its voxels outside the windows has really moved, nor its path
+// than what any of them has, on even and odd sizes.
+TEST(StressDrift, BoundsTheTrueMovement) {
+  for (const auto& [nx, ny, nz, window, edge] :
+       std::vector<std::array<std::int64_t, 5>>{{37, 30, 1, 6, 8}, {24, 24, 1, 3, 4}, {11, 12, 10, 2, 4}}) {
+    const Communicator alone = Communicator::self();
+    const auto glass = test::matrix_glass(alone, nx, ny, nz);
+    const auto parameters = test::parameters_for(glass);
+    const auto kernel = kernel_of(glass, parameters);
+    const auto components = static_cast<std::size_t>(kernel.count());
+    StressDrift drift(glass.grid, kernel, {0, glass.grid.slab_count()}, window, edge);
+    const auto voxels = static_cast<std::size_t>(glass.grid.voxel_count());
+    std::vector<double> all(voxels * components), far(voxels * components);
+    RandomStream random(8, RandomPurpose::test);
+    for (int event = 0; event < 12; ++event) {
+      const std::int64_t source = random.index(glass.grid.voxel_count());
+      std::vector<double> strain(components);
+      double square = 0.0;
+      for (double& component : strain) {
+        component = random.uniform(-0.1, 0.1);
+        square += component * component;
+      }
+      std::vector<double> stress(voxels * components);
+      kernel.superpose(source, strain, {0, glass.grid.slab_count()}, stress);
+      const VoxelPlace place = glass.grid.coordinates(source);
+      drift.add_transformation(place, std::sqrt(square));
+      for (std::size_t voxel = 0; voxel < voxels; ++voxel) {
+        const VoxelPlace target = glass.grid.coordinates(static_cast<std::int64_t>(voxel));
+        std::vector<double> at(components);
+        kernel.superpose_at(target[0] - place[0], target[1] - place[1], target[2] - place[2], strain, at.data());
+        for (std::size_t c = 0; c < components; ++c) {
+          const double moved = stress[c * voxels + voxel];
+          EXPECT_NEAR(at[c], moved, 1e-12);
+          all[c * voxels + voxel] += moved;
+          if (!drift.in_window(place, target)) far[c * voxels + voxel] += moved;
+        }
+      }
+    }
+    for (std::size_t brick = 0; brick < drift.brick_count(); ++brick) {
+      drift.set_slack(brick, 0.0);
+      double largest = 0.0;
+      double largest_path = 0.0;
+      drift.for_each_row(brick, [&](std::int64_t first, std::int64_t count) {
+        for (std::int64_t voxel = first; voxel < first + count; ++voxel) {
+          double far_square = 0.0;
+          double all_square = 0.0;
+          for (std::size_t c = 0; c < components; ++c) {
+            far_square += std::pow(far[c * voxels + static_cast<std::size_t>(voxel)], 2);
+            all_square += std::pow(all[c * voxels + static_cast<std::size_t>(voxel)], 2);
+          }
+          largest = std::max(largest, std::sqrt(far_square));
+          largest_path = std::max(largest_path, std::sqrt(all_square));
+        }
+      });
+      EXPECT_GE(static_cast<double>(drift.drift(brick)), largest);
+      EXPECT_GE(drift.path(brick), largest_path);
+    }
+  }
+}
+
+// From a state with a past, in the middle of a log, in a sample wider than the window: waiting times are exponential
+// with the direct engine's total rate (Kolmogorov, 0.1 %), and the voxels chosen follow its rates (chi-square, 0.1 %).
+// With 10,000 draws, an error of 2 % in the total rate or of some per cent in a likely voxel's would be seen.
+TEST(FastEngine, SamplesTheDirectEnginesRates) {
+  for (const auto& [nx, ny, nz] : std::vector<std::array<std::int64_t, 3>>{{120, 110, 1}, {20, 21, 22}}) {
+    const Communicator alone = Communicator::self();
+    const auto glass = test::matrix_glass(alone, nx, ny, nz);
+    auto parameters = test::parameters_for(glass);
+    parameters.kinetics.temporary_softening = 0.0;  // nothing ages between two samples of the same state
+    const std::vector<double> stress =
+        nz == 1 ? std::vector<double>{1.5, 0.1} : std::vector<double>{1.1, -0.7, 0.1, 0.0, 0.1};
+    FastEngine fast(alone, parameters, glass);
+    fast.set_mean_stress(stress);
+    RandomDraws draws{parameters.seed, 0};
+    flow(fast, draws, 150);
+    ASSERT_FALSE(fast.resumable()) << "the log is empty: nothing lags behind";
+
+    // The direct engine gets there by the same transformations' state, up to date.
+    FastEngine twin(alone, parameters, glass);
+    twin.set_mean_stress(stress);
+    RandomDraws twin_draws{parameters.seed, 0};
+    flow(twin, twin_draws, 150);
+    twin.synchronise();
+    auto state = twin.state();
+    parameters.engine = EngineKind::direct;
+    const auto direct = make_engine(alone, parameters, glass);
+    direct->restore(state);
+    direct->set_mean_stress(stress);
+    const double total = direct->total_rate();
+    EXPECT_NEAR(twin.total_rate() / total, 1.0, 1e-12);
+
+    constexpr int samples = 10000;
+    std::vector<double> uniforms;
+    std::map<std::int64_t, std::array<double, 2>> counts;
+    RandomDraws direct_draws{parameters.seed + 1, 0};
+    for (int sample = 0; sample < samples; ++sample) {
+      const auto by_fast = fast.next_event(1e300, draws);
+      uniforms.push_back(1.0 - std::exp(-by_fast.elapsed_s * total));
+      counts[by_fast.event->voxel][0] += 1.0;
+      counts[direct->next_event(1e300, direct_draws).event->voxel][1] += 1.0;
+    }
+    EXPECT_LT(test::kolmogorov(uniforms), test::kolmogorov_limit);
+    // Two samples of equal size: sum of (a - b)^2 / (a + b); rare voxels together.
+    double chi_square = 0.0;
+    int cells = 0;
+    std::array<double, 2> rare{};
+    for (const auto& [voxel, count] : counts) {
+      if (count[0] + count[1] < 20.0) {
+        rare[0] += count[0];
+        rare[1] += count[1];
+        continue;
+      }
+      chi_square += std::pow(count[0] - count[1], 2) / (count[0] + count[1]);
+      ++cells;
+    }
+    if (rare[0] + rare[1] > 0.0) {
+      chi_square += std::pow(rare[0] - rare[1], 2) / (rare[0] + rare[1]);
+      ++cells;
+    }
+    ASSERT_GT(cells, 2);
+    EXPECT_LT(chi_square, boost::math::quantile(boost::math::chi_squared(cells - 1), 0.999));
+  }
+}
+
+// Whole tension tests by both engines: peak stress, strain at the peak, transformations and dissipated work have the
+// same distribution (two-sample Kolmogorov-Smirnov at 0.1 % each). With 60 seeds each, a shift of 0.7 standard
+// deviations would be found with a probability of about 90 %.
+TEST(FastEngine, TensionTestsHaveTheDirectEnginesDistribution) {
+  constexpr int seeds = 60;
+  std::array<std::array<std::vector<double>, 2>, 4> findings;
+  const Communicator alone = Communicator::self();
+  const auto folder = test::scratch_folder();
+  for (const EngineKind kind : {EngineKind::fast, EngineKind::direct}) {
+    for (int seed = 0; seed < seeds; ++seed) {
+      const auto glass = test::matrix_glass(alone, 10, 12, 1);
+      auto parameters = test::parameters_for(glass);
+      parameters.engine = kind;
+      // Not the same seeds: catalogs differ as well, and the samples are independent.
+      parameters.seed = static_cast<std::uint64_t>(seed + (kind == EngineKind::fast ? 1 : 1001));
+      parameters.loading.final_strain = 0.055;
+      parameters.observables.snapshot_at_end = false;
+      const auto path = folder / "run.h5";
+      (void)run_deformation(alone, parameters, glass, {path, IfExists::overwrite, false},
+                            Provenance("test", "test", "", 1));
+      const auto file = Hdf5File::open(alone, path);
+      const auto strain = file.read<double>("/history/strain");
+      const auto stress = file.read<double>("/history/axial_stress");
+      const auto peak = std::max_element(stress.begin(), stress.end());
+      const auto engine = static_cast<std::size_t>(kind == EngineKind::fast ? 0 : 1);
+      findings[0][engine].push_back(*peak);
+      findings[1][engine].push_back(strain[static_cast<std::size_t>(peak - stress.begin())]);
+      findings[2][engine].push_back(file.read<double>("/history/events").back());
+      findings[3][engine].push_back(file.read<double>("/history/dissipated_work").back());
+    }
+  }
+  for (std::size_t finding = 0; finding < findings.size(); ++finding) {
+    EXPECT_LT(test::two_sample_kolmogorov(findings[finding][0], findings[finding][1]), test::kolmogorov_limit)
+        << finding;
+  }
+}
+
+}  // namespace mesoglass::deformation
