@@ -3,15 +3,23 @@
 
 #include "core/units.hpp"
 #include "deformation/deformation_run.hpp"
-#include "deformation/rate_kernel.hpp"
+#include "deformation/fast_engine.hpp"
+#include "deformation/rate_bound.hpp"
 
 namespace mesoglass::deformation {
 
 namespace {
 
 // One core of an AMD EPYC with AVX-512, in the elastic-plastic regime; docs/deformation.md says how they were measured.
-constexpr double seconds_per_event_and_voxel_2d = 80e-9;
-constexpr double seconds_per_event_and_voxel_3d = 140e-9;
+// The fast engine's time an event hardly grows with the sample: a constant, and a little a voxel.
+struct EventTime {
+  double seconds = 0.0;
+  double seconds_a_voxel = 0.0;
+};
+EventTime event_time(EngineKind engine, bool planar) noexcept {
+  if (engine == EngineKind::direct) return {0.0, planar ? 80e-9 : 140e-9};
+  return planar ? EventTime{150e-6, 1e-9} : EventTime{600e-6, 4e-9};
+}
 
 }  // namespace
 
@@ -28,11 +36,20 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
   constants.energy_guard = parameters.kinetics.energy_guard;
 
   DeformationCost cost;
-  // DirectEngine's arrays: a block of modes; last strain, plastic strain, stress, evaluated stress; reach, rate,
-  // lowest, bound, softening and block address; generation and list of voxels; padded count; freshness; type and
-  // domain.
-  cost.memory_per_voxel_bytes = 8.0 * static_cast<double>(block_size(constants, padded_modes(modes))) +
-                                8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
+  if (parameters.engine == EngineKind::direct) {
+    // DirectEngine's arrays: a block of modes; last strain, plastic strain, stress, evaluated stress; reach, rate,
+    // lowest, bound, softening and block address; generation and list of voxels; padded count; freshness; type and
+    // domain.
+    cost.memory_per_voxel_bytes = 8.0 * static_cast<double>(block_size(constants, padded_modes(modes))) +
+                                  8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
+  } else {
+    // FastEngine's: last strain, plastic strain, stress; softening; the stress of the bound; generation, bound, radius,
+    // drift and place in the log; type and domain; its share of the cache of modes.
+    const auto places = static_cast<double>(mode_cache_places(glass.grid, static_cast<std::size_t>(own)));
+    const auto block = static_cast<double>(sensitive_block_size(constants, padded_modes(modes)));
+    cost.memory_per_voxel_bytes =
+        8.0 * 3.0 * components + 8.0 + 4.0 * components + 4.0 * 5.0 + 5.0 + places * (8.0 * block + 8.0) / own;
+  }
   const double table = 8.0 * components * (components + 1) / 2.0 * voxels / (planar ? 2.0 : 4.0);
   const double solver = 16.0 * (components + 2) * own;
   const double clusters = 42.0 * own;
@@ -51,7 +68,8 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
   constexpr double snapshot_voxel_bytes = 4.0 * (6 + 1 + 6 + 1 + 1) + 2.0;
   cost.output_bytes = events * event_bytes + rows * row_bytes +
                       snapshots * voxels * snapshot_voxel_bytes * (observables.paraview ? 2.0 : 1.0);
-  cost.seconds_per_event = own * (planar ? seconds_per_event_and_voxel_2d : seconds_per_event_and_voxel_3d);
+  const EventTime time = event_time(parameters.engine, planar);
+  cost.seconds_per_event = time.seconds + own * time.seconds_a_voxel;
   return cost;
 }
 

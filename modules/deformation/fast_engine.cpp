@@ -8,15 +8,15 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
-#include "deformation/rate_vectors.hpp"
 #include "deformation/softening.hpp"
+#include "deformation/stress_slack.hpp"
 
 namespace mesoglass::deformation {
 
 namespace {
 
 // A bound is this many times the rate it was found from: looser bounds cost rejected candidates, tighter ones looks.
-constexpr double bound_margin = 2.0;
+constexpr double bound_margin = 4.0;
 
 // All least bounds together make about as many candidates as there are events when the whole sample flows, which then
 // are rejected; but nobody whose rate is below the least bound has to be looked at.
@@ -31,7 +31,7 @@ constexpr double smallest_bound = 1e-36;  // 1/s, in single precision's range
 // Half width of the window in which an event's stress is added at once, and edge of a brick, in voxels: chosen by time
 // an event (docs/deformation.md).
 std::int64_t window_for(const VoxelGrid& grid) noexcept {
-  return grid.dimensions() == 2 ? 24 : 8;
+  return grid.dimensions() == 2 ? 32 : 8;
 }
 std::int64_t brick_edge_for(const VoxelGrid& grid) noexcept {
   if (grid.dimensions() == 3) return 4;
@@ -42,10 +42,6 @@ std::int64_t brick_edge_for(const VoxelGrid& grid) noexcept {
 // catching up with n events costs time in proportion to n.
 std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
   return std::max<std::size_t>(64, static_cast<std::size_t>(std::sqrt(static_cast<double>(grid.voxel_count()))) / 2);
-}
-
-std::size_t cache_places_for(const VoxelGrid& grid, std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / (grid.dimensions() == 2 ? 8 : 32), 1024, 65536);
 }
 
 // Rate (1/s) that every voxel may be given for free: once within the time in which the test strains the sample by a
@@ -70,36 +66,6 @@ elasticity::IsotropicModuli moduli_of(const DeformationParameters& parameters, c
 
 constexpr std::size_t most_brick_edge = 16;
 
-struct StressRows {
-  const double* stress_fluctuation;  // components one after the other, `stride` voxels each
-  const float* bound_stress;         // likewise
-  const float* radius;
-  const float* drift_at;
-  std::size_t stride;
-  const double* mean_stress;
-  int components;
-};
-
-// How much farther the stress of each of `count` voxels from `begin` may move, GPa.
-MESOGLASS_VECTOR_CLONES void slack_of_row(const StressRows& rows, std::size_t begin, std::size_t count, double drift,
-                                          double* slack) {
-  for (std::size_t i = 0; i < count; ++i) slack[i] = 0.0;
-  for (int c = 0; c < rows.components; ++c) {
-    const double* stress = rows.stress_fluctuation + static_cast<std::size_t>(c) * rows.stride + begin;
-    const float* bound = rows.bound_stress + static_cast<std::size_t>(c) * rows.stride + begin;
-    const double mean = rows.mean_stress[c];
-    for (std::size_t i = 0; i < count; ++i) {
-      const double moved = stress[i] + mean - static_cast<double>(bound[i]);
-      slack[i] += moved * moved;
-    }
-  }
-  const float* radius = rows.radius + begin;
-  const float* drift_at = rows.drift_at + begin;
-  for (std::size_t i = 0; i < count; ++i) {
-    slack[i] = static_cast<double>(radius[i]) - (drift - static_cast<double>(drift_at[i])) - std::sqrt(slack[i]);
-  }
-}
-
 double norm_of(std::span<const double> components) noexcept {
   double square = 0.0;
   for (const double component : components) square += component * component;
@@ -113,6 +79,10 @@ float rounded_up(double value) noexcept {
 }
 
 }  // namespace
+
+std::size_t mode_cache_places(const VoxelGrid& grid, std::size_t own_voxels) noexcept {
+  return std::clamp<std::size_t>(own_voxels / (grid.dimensions() == 2 ? 8 : 4), 1024, 65536);
+}
 
 FastEngine::FastEngine(const Communicator& communicator, const DeformationParameters& parameters,
                        const catalog::Catalog& glass)
@@ -140,7 +110,7 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
   const std::size_t block = sensitive_block_size(constants_, padded_modes(modes_.catalog_modes().largest_mode_count()));
-  cache_ = ModeCache(cache_places_for(glass.grid, state_.count()), block);
+  cache_ = ModeCache(mode_cache_places(glass.grid, state_.count()), block);
   scratch_.resize(block);
   state_.bound_rate.assign(state_.count(), 0.0F);
   // No bound holds yet, so that the first look evaluates everybody.
