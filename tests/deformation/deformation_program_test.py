@@ -161,8 +161,10 @@ class DeformationProgram(ProgramTest):
         content = (self.folder / "glass.h5").read_bytes()
         (self.folder / "cut.h5").write_bytes(content[:len(content) // 2])
         self.assert_refused("mg-deform", "cut.h5", mentions=["cut.h5"], ranks=2)
-        self.run_ok("mg-catalog", "--glass", "matrix", "--nx", 8, "--gamma0", 0.2, "--output", "wild.h5")
+        self.run_ok("mg-catalog", "--glass", "matrix", "--nx", 8, "--gamma0", 0.05, "--output", "wild.h5")
         self.assert_refused("mg-deform", "wild.h5", mentions=["endless avalanches", "chi"], ranks=2)
+        self.run_ok("mg-catalog", "--glass", "matrix", "--nx", 8, "--gamma0", 0.2, "--output", "wilder.h5")
+        self.assert_refused("mg-deform", "wilder.h5", mentions=["above its barrier"], ranks=2)
         self.assert_refused("mg-deform", "wild.h5", "--plane", "plane-stress", mentions=["--plane"])
 
     def test_runaway_is_stopped(self):
