@@ -106,6 +106,8 @@ class PrivateSlurm:
                     f"--key-file={key}", f"--log-file={self.folder}/munged.log", f"--pid-file={self.folder}/munged.pid",
                     f"--seed-file={self.folder}/munged.seed")
         self._until(lambda: self._works("munge", "--no-input", f"--socket={self.folder}/munge.socket"), "munged answers")
+        # Nothing here uses cgroups; without this, slurmd wants them mounted, which a container may not have.
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         (self.folder / "slurm.conf").write_text(CONFIGURATION.format(
             host=self.host, folder=self.folder, user=getpass.getuser(), cores=self.cores,
             controller_port=_free_port(), node_port=_free_port()))
