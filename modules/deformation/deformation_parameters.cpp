@@ -23,8 +23,7 @@ const std::map<std::string, FreeVolumeCriterion> criterion_names = {
     {"softening", FreeVolumeCriterion::softening},
     {"plastic-strain", FreeVolumeCriterion::plastic_strain},
     {"dilatation", FreeVolumeCriterion::dilatation}};
-const std::map<std::string, EngineKind> engine_names = {{"fast", EngineKind::fast},
-                                                        {"direct", EngineKind::direct}};
+const std::map<std::string, EngineKind> engine_names = {{"fast", EngineKind::fast}, {"direct", EngineKind::direct}};
 
 template <typename T>
 std::vector<std::string> names_of(const std::map<std::string, T>& names) {

@@ -371,8 +371,9 @@ void run_ensemble_program(Run& run) {
              pending.size(), (communicator.size() + command.ranks_per_run - 1) / command.ranks_per_run,
              command.ranks_per_run, bytes_text(memory), bytes_text(output_bytes));
     if (run.dry_run()) return;
-    // A finished ensemble that is asked for again is collected again only where its file is missing.
-    if (pending.empty() && collects && run.already_complete(command.output)) return;
+    // A finished ensemble that is asked for again is collected again only where its file is missing or to be replaced:
+    // the same runs can be collected in another way.
+    if (pending.empty() && collects && !run.options().flag("overwrite") && run.already_complete(command.output)) return;
     std::optional<AtomicOutput> output;
     if (collects) {
       output.emplace(communicator, command.output, run.resume() ? IfExists::overwrite : run.if_exists());
