@@ -35,11 +35,6 @@ double rate_sensitivity_per_gpa(const DeformationParameters& parameters, const c
          (units::boltzmann_ev_per_k * parameters.kinetics.temperature_k);
 }
 
-elasticity::IsotropicModuli moduli_of(const DeformationParameters& parameters, const catalog::Catalog& glass) {
-  const auto& matrix = glass.types.front();
-  return elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
-}
-
 // Whether a transformation undoes most of the one before.
 bool reverses(const StrainComponents& before, const StrainComponents& now) {
   constexpr double opposite = -0.9;  // cosine of the angle between them
@@ -68,7 +63,7 @@ class Runner {
         glass_(glass),
         files_(files),
         hooks_(hooks),
-        moduli_(moduli_of(parameters, glass)),
+        moduli_(matrix_moduli(parameters, glass)),
         program_(parameters.loading, parameters.observables, moduli_, rate_sensitivity_per_gpa(parameters, glass)),
         engine_(make_engine(communicator, parameters, glass)),
         basis_(engine_->state().components == (glass.grid.dimensions() == 2 ? 2 : 5) ? elasticity::BasisKind::deviatoric

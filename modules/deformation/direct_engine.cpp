@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/units.hpp"
 #include "deformation/softening.hpp"
+#include "deformation/transformation.hpp"
 
 namespace mesoglass::deformation {
 
@@ -30,13 +31,9 @@ DirectEngine::DirectEngine(const Communicator& communicator, const DeformationPa
       glass_(glass),
       kinetics_(parameters.kinetics),
       recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
-      kernel_(glass.grid,
-              elasticity::isotropic_moduli(glass.types.front().young_modulus_gpa, glass.types.front().poisson_ratio,
-                                           parameters.loading.body),
-              basis_kind(glass), elasticity::KernelMean::zero_stress),
+      kernel_(glass.grid, matrix_moduli(parameters, glass), basis_kind(glass), elasticity::KernelMean::zero_stress),
       modes_(glass, parameters.kinetics, parameters.seed, kernel_),
-      moduli_(elasticity::isotropic_moduli(glass.types.front().young_modulus_gpa, glass.types.front().poisson_ratio,
-                                           parameters.loading.body)),
+      moduli_(matrix_moduli(parameters, glass)),
       state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()) {
   const double kt = units::boltzmann_ev_per_k * kinetics_.temperature_k;
   constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
@@ -448,15 +445,7 @@ std::vector<Transformation> DirectEngine::unstable() {
     barriers_of_voxel(constants_, block, padded, stress.data(), barriers.data());
     const auto mode = static_cast<std::size_t>(
         std::min_element(barriers.begin(), barriers.begin() + modes_.count(voxel)) - barriers.begin());
-    Transformation flip;
-    flip.voxel = state_.own.begin + static_cast<std::int64_t>(voxel);
-    flip.mode = static_cast<std::int32_t>(mode);
-    flip.generation = state_.generation[voxel];
-    flip.barrier_ev = barriers[mode];
-    for (int c = 0; c < state_.components; ++c) {
-      flip.strain[static_cast<std::size_t>(c)] = block[static_cast<std::size_t>(c + 1) * padded + mode];
-    }
-    own.push_back(flip);
+    own.push_back(transformation_of(state_, voxel, mode, barriers[mode], block, padded));
   }
   return communicator_.all_gather(std::span<const Transformation>(own));
 }
@@ -484,14 +473,6 @@ void DirectEngine::add_stress(std::span<const Transformation> transformations) {
 }
 
 double DirectEngine::transform(std::span<const Transformation> transformations) {
-  const auto fluctuation_work = [&](const Transformation& flip) {
-    const std::size_t voxel = local(flip.voxel);
-    double work = 0.0;
-    for (int c = 0; c < state_.components; ++c) {
-      work += state_.stress_fluctuation[state_.at(c, voxel)] * flip.strain[static_cast<std::size_t>(c)];
-    }
-    return work;
-  };
   // All of the local stress's work is heat: half with the stress before, half with that after.
   std::vector<double> heating(heat_ ? transformations.size() : 0, 0.0);
   const auto add_heating = [&](std::size_t index) {
@@ -507,18 +488,10 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
   for (std::size_t index = 0; index < transformations.size(); ++index) {
     const Transformation* flip = &transformations[index];
     if (!owns(flip->voxel)) continue;
-    work[index] = fluctuation_work(*flip);
+    work[index] = fluctuation_work_gpa(state_, *flip);
     add_heating(index);
     const std::size_t voxel = local(flip->voxel);
-    double square = 0.0;
-    for (int c = 0; c < state_.components; ++c) {
-      const double strain = flip->strain[static_cast<std::size_t>(c)];
-      state_.plastic_strain[state_.at(c, voxel)] += strain;
-      state_.last_strain[state_.at(c, voxel)] = strain;
-      square += strain * strain;
-    }
-    state_.permanent_softening[voxel] = permanent_softening_after(kinetics_, state_.permanent_softening[voxel], square);
-    ++state_.generation[voxel];
+    const double square = change_voxel(state_, kinetics_, *flip);
     LiveModes modes = fill_block(voxel);
     const auto old = std::find_if(state_.live.begin(), state_.live.end(),
                                   [&](const LiveSoftening& entry) { return entry.voxel == flip->voxel; });
@@ -535,7 +508,7 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
   add_stress(transformations);
   for (std::size_t index = 0; index < transformations.size(); ++index) {
     if (!owns(transformations[index].voxel)) continue;
-    work[index] += fluctuation_work(transformations[index]);
+    work[index] += fluctuation_work_gpa(state_, transformations[index]);
     add_heating(index);
   }
   if (heat_) {
@@ -550,18 +523,7 @@ double DirectEngine::transform(std::span<const Transformation> transformations) 
 }
 
 double DirectEngine::fluctuation_energy_ev() {
-  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
-  std::vector<double> own_slabs;
-  for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
-    double sum = 0.0;
-    for (int c = 0; c < state_.components; ++c) {
-      for (std::size_t voxel = slab; voxel < slab + slab_voxels; ++voxel) {
-        sum += state_.plastic_strain[state_.at(c, voxel)] * state_.stress_fluctuation[state_.at(c, voxel)];
-      }
-    }
-    own_slabs.push_back(sum);
-  }
-  return -constants_.half_work * fixed_order_sum(communicator_, own_slabs);
+  return deformation::fluctuation_energy_ev(communicator_, glass_.grid, state_, constants_.half_work);
 }
 
 void DirectEngine::restore(VoxelState state) {
@@ -580,9 +542,8 @@ void DirectEngine::restore(VoxelState state) {
 double DirectEngine::memory_bytes() const {
   const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
   return bytes(block_begin_) + bytes(padded_) + bytes(blocks_) + bytes(reach_) + bytes(rate_) + bytes(lowest_) +
-         bytes(evaluated_stress_) + bytes(bound_) + bytes(fresh_) + bytes(to_evaluate_) + bytes(state_.generation) +
-         bytes(state_.permanent_softening) + bytes(state_.last_strain) + bytes(state_.plastic_strain) +
-         bytes(state_.stress_fluctuation) + static_cast<double>(kernel_.memory_bytes());
+         bytes(evaluated_stress_) + bytes(bound_) + bytes(fresh_) + bytes(to_evaluate_) +
+         deformation::memory_bytes(state_) + static_cast<double>(kernel_.memory_bytes());
 }
 
 }  // namespace mesoglass::deformation

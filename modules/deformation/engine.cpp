@@ -7,6 +7,11 @@
 
 namespace mesoglass::deformation {
 
+elasticity::IsotropicModuli matrix_moduli(const DeformationParameters& parameters, const catalog::Catalog& glass) {
+  const auto& matrix = glass.types.front();
+  return elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
+}
+
 std::unique_ptr<Engine> make_engine(const Communicator& communicator, const DeformationParameters& parameters,
                                     const catalog::Catalog& glass) {
   validate(parameters, glass.grid.dimensions());

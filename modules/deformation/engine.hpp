@@ -73,7 +73,8 @@ class Engine {
   // Whether restore(state()) would go on bit for bit now; if not, it will soon, after some more events. The same on all
   // ranks.
   [[nodiscard]] virtual bool resumable() const { return true; }
-  // Goes on from a state, as if it had come there by itself. Collective.
+  // Goes on from a state of the same kind of engine, as if it had come there by itself. The direct engine also goes on
+  // from a state of the fast one. Collective.
   virtual void restore(VoxelState state) = 0;
   // Where the zones differ in their elastic constants, how they share the load; none where all are alike.
   [[nodiscard]] virtual const HeterogeneousMedium* medium() const { return nullptr; }
@@ -85,6 +86,11 @@ class Engine {
  protected:
   Engine() = default;
 };
+
+// Elastic constants of the glass's matrix in the body that the loading asks for. Throws InputError where there are no
+// such constants. Not collective.
+[[nodiscard]] elasticity::IsotropicModuli matrix_moduli(const DeformationParameters& parameters,
+                                                        const catalog::Catalog& glass);
 
 // Throws InputError where the catalog and the parameters cannot go together. Collective. Communicator and catalog must
 // outlive the engine.

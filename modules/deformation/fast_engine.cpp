@@ -1,7 +1,6 @@
 #include "deformation/fast_engine.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "core/units.hpp"
 #include "deformation/softening.hpp"
 #include "deformation/stress_slack.hpp"
+#include "deformation/transformation.hpp"
 
 namespace mesoglass::deformation {
 
@@ -59,11 +59,6 @@ double largest_rate(const DeformationParameters& parameters, const catalog::Cata
   return 2.0 * bound_margin * catalog::most_modes * parameters.kinetics.attempt_rate_per_s * volume;
 }
 
-elasticity::IsotropicModuli moduli_of(const DeformationParameters& parameters, const catalog::Catalog& glass) {
-  const auto& matrix = glass.types.front();
-  return elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body);
-}
-
 constexpr std::size_t most_brick_edge = 16;
 
 double norm_of(std::span<const double> components) noexcept {
@@ -92,9 +87,9 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
       recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
       least_bound_(least_bound_for(parameters, glass)),
       least_bound_now_(least_bound_),
-      kernel_(glass.grid, moduli_of(parameters, glass), basis_kind(glass), elasticity::KernelMean::zero_stress),
+      kernel_(glass.grid, matrix_moduli(parameters, glass), basis_kind(glass), elasticity::KernelMean::zero_stress),
       modes_(glass, parameters.kinetics, parameters.seed, kernel_),
-      solver_(communicator, glass.grid, moduli_of(parameters, glass), kernel_.basis()),
+      solver_(communicator, glass.grid, matrix_moduli(parameters, glass), kernel_.basis()),
       state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()),
       rates_(glass.grid.voxel_count(), largest_rate(parameters, glass)),
       drift_at_(state_.count(), 0.0F),
@@ -336,24 +331,11 @@ FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomSt
     if (rest < mode_rate) break;
     rest -= mode_rate;
   }
-  outcome.event = transformation_of(voxel, mode, barriers[mode], block);
+  outcome.event = transformation_of(state_, voxel, mode, barriers[mode], block, row);
   for (int c = 0; c < state_.components; ++c) {
     outcome.stress_fluctuation[static_cast<std::size_t>(c)] = state_.stress_fluctuation[state_.at(c, voxel)];
   }
   return outcome;
-}
-
-Transformation FastEngine::transformation_of(std::size_t own_voxel, std::size_t mode, double barrier_ev,
-                                             const double* block) const noexcept {
-  Transformation flip;
-  flip.voxel = state_.own.begin + static_cast<std::int64_t>(own_voxel);
-  flip.mode = static_cast<std::int32_t>(mode);
-  flip.generation = state_.generation[own_voxel];
-  flip.barrier_ev = barrier_ev;
-  for (int c = 0; c < state_.components; ++c) {
-    flip.strain[static_cast<std::size_t>(c)] = block[static_cast<std::size_t>(c + 1) * padded(own_voxel) + mode];
-  }
-  return flip;
 }
 
 void FastEngine::lower_least_bound() {
@@ -422,22 +404,15 @@ std::vector<Transformation> FastEngine::unstable() {
     const double* block = modes_of(voxel);
     barriers_of_voxel(constants_, block, padded(voxel), stress.data(), barriers.data());
     const auto lowest = std::min_element(barriers.begin(), barriers.begin() + modes_.count(voxel));
-    own.push_back(transformation_of(voxel, static_cast<std::size_t>(lowest - barriers.begin()), *lowest, block));
+    own.push_back(transformation_of(state_, voxel, static_cast<std::size_t>(lowest - barriers.begin()), *lowest, block,
+                                    padded(voxel)));
   }
   return communicator_.all_gather(std::span<const Transformation>(own));
 }
 
-void FastEngine::change_voxel(const Transformation& flip) {
+void FastEngine::change_own_voxel(const Transformation& flip) {
   const std::size_t voxel = local(flip.voxel);
-  double square = 0.0;
-  for (int c = 0; c < state_.components; ++c) {
-    const double strain = flip.strain[static_cast<std::size_t>(c)];
-    state_.plastic_strain[state_.at(c, voxel)] += strain;
-    state_.last_strain[state_.at(c, voxel)] = strain;
-    square += strain * strain;
-  }
-  state_.permanent_softening[voxel] = permanent_softening_after(kinetics_, state_.permanent_softening[voxel], square);
-  ++state_.generation[voxel];
+  const double square = change_voxel(state_, kinetics_, flip);
   if (const auto old = live_at_.find(voxel); old != live_at_.end()) forget_live(old->second);
   if (kinetics_.temporary_softening > 0.0) {
     live_at_[voxel] = state_.live.size();
@@ -480,14 +455,6 @@ void FastEngine::add_stress(const Transformation& flip) {
 }
 
 double FastEngine::transform(std::span<const Transformation> transformations) {
-  const auto fluctuation_work = [&](const Transformation& flip) {
-    const std::size_t voxel = local(flip.voxel);
-    double work = 0.0;
-    for (int c = 0; c < state_.components; ++c) {
-      work += state_.stress_fluctuation[state_.at(c, voxel)] * flip.strain[static_cast<std::size_t>(c)];
-    }
-    return work;
-  };
   // One term a transformation, which its voxel's owner knows and the others add zero to. The work of the event that was
   // just chosen is known to all.
   const bool known = transformations.size() == 1 && transformations.front().voxel == known_voxel_;
@@ -505,9 +472,9 @@ double FastEngine::transform(std::span<const Transformation> transformations) {
     if (!owns(flip.voxel)) continue;
     if (!known) {
       bring_up_to_date(local(flip.voxel));
-      work[index] = fluctuation_work(flip);
+      work[index] = fluctuation_work_gpa(state_, flip);
     }
-    change_voxel(flip);
+    change_own_voxel(flip);
   }
   if (kinetics_.temporary_softening > 0.0) live_ages_.push_back(0.0);
   settled_ = false;
@@ -523,7 +490,7 @@ double FastEngine::transform(std::span<const Transformation> transformations) {
       const Transformation& flip = transformations[index];
       if (!owns(flip.voxel)) continue;
       bring_up_to_date(local(flip.voxel));
-      work[index] += fluctuation_work(flip);
+      work[index] += fluctuation_work_gpa(state_, flip);
     }
     communicator_.sum_in_place(std::span<double>(work));
   }
@@ -541,27 +508,12 @@ void FastEngine::solve_whole_field() {
   std::fill(applied_.begin(), applied_.end(), 0U);
   std::fill(drift_at_.begin(), drift_at_.end(), 0.0F);
   drift_.reset();
-  energy_ev_ = exact_energy_ev();
+  energy_ev_ = deformation::fluctuation_energy_ev(communicator_, glass_.grid, state_, constants_.half_work);
   settled_ = false;
 }
 
 void FastEngine::synchronise() {
   if (!log_.empty()) solve_whole_field();
-}
-
-double FastEngine::exact_energy_ev() const {
-  const auto slab_voxels = static_cast<std::size_t>(glass_.grid.voxels_per_slab());
-  std::vector<double> own_slabs;
-  for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
-    double sum = 0.0;
-    for (int c = 0; c < state_.components; ++c) {
-      for (std::size_t voxel = slab; voxel < slab + slab_voxels; ++voxel) {
-        sum += state_.plastic_strain[state_.at(c, voxel)] * state_.stress_fluctuation[state_.at(c, voxel)];
-      }
-    }
-    own_slabs.push_back(sum);
-  }
-  return -constants_.half_work * fixed_order_sum(communicator_, own_slabs);
 }
 
 double FastEngine::total_rate() {
@@ -595,7 +547,7 @@ void FastEngine::restore(VoxelState state) {
   std::fill(applied_.begin(), applied_.end(), 0U);
   std::fill(drift_at_.begin(), drift_at_.end(), 0.0F);
   drift_.reset();
-  energy_ev_ = exact_energy_ev();
+  energy_ev_ = deformation::fluctuation_energy_ev(communicator_, glass_.grid, state_, constants_.half_work);
   known_voxel_ = -1;
   rates_.assign(state_.bound_rate);
   settled_ = false;
@@ -603,9 +555,7 @@ void FastEngine::restore(VoxelState state) {
 
 double FastEngine::memory_bytes() const {
   const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
-  return bytes(state_.generation) + bytes(state_.permanent_softening) + bytes(state_.last_strain) +
-         bytes(state_.plastic_strain) + bytes(state_.stress_fluctuation) + bytes(state_.bound_rate) +
-         bytes(state_.bound_radius) + bytes(state_.bound_stress) + bytes(drift_at_) + bytes(applied_) + bytes(log_) +
+  return deformation::memory_bytes(state_) + bytes(drift_at_) + bytes(applied_) + bytes(log_) +
          static_cast<double>(rates_.memory_bytes() + drift_.memory_bytes() + cache_.memory_bytes() +
                              kernel_.memory_bytes());
 }

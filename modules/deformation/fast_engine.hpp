@@ -45,7 +45,7 @@ class FastEngine final : public Engine {
   [[nodiscard]] double fluctuation_energy_ev() override { return energy_ev_; }
   [[nodiscard]] const VoxelState& state() override { return state_; }
   void synchronise() override;
-  [[nodiscard]] bool resumable() const override { return log_.empty() && unevaluated_.empty(); }
+  [[nodiscard]] bool resumable() const override { return log_.empty() && settled_; }
   void restore(VoxelState state) override;
   [[nodiscard]] double memory_bytes() const override;
 
@@ -92,12 +92,9 @@ class FastEngine final : public Engine {
   [[nodiscard]] Outcome look_at_candidate(WholeNumber position, RandomStream& choice);
   void age_live(double elapsed_s);
   void forget_live(std::size_t entry);
-  [[nodiscard]] Transformation transformation_of(std::size_t own_voxel, std::size_t mode, double barrier_ev,
-                                                 const double* block) const noexcept;
-  void change_voxel(const Transformation& flip);
+  void change_own_voxel(const Transformation& flip);
   void add_stress(const Transformation& flip);
   void solve_whole_field();
-  [[nodiscard]] double exact_energy_ev() const;
 
   const Communicator& communicator_;
   const catalog::Catalog& glass_;

@@ -9,8 +9,8 @@
 
 #include "core/error.hpp"
 #include "core/units.hpp"
+#include "deformation/engine.hpp"
 #include "deformation/softening.hpp"
-#include "elasticity/isotropic_moduli.hpp"
 #include "elasticity/stress_kernel.hpp"
 
 namespace mesoglass::deformation {
@@ -25,10 +25,8 @@ double mean_self_response(const DeformationParameters& parameters, const catalog
   grid.nx = std::min(grid.nx, enough_voxels);
   grid.ny = std::min(grid.ny, enough_voxels);
   grid.nz = std::min(grid.nz, enough_voxels);
-  const auto& matrix = glass.types.front();
-  const elasticity::StressKernel kernel(
-      grid, elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body),
-      elasticity::BasisKind::deviatoric, elasticity::KernelMean::zero_stress);
+  const elasticity::StressKernel kernel(grid, matrix_moduli(parameters, glass), elasticity::BasisKind::deviatoric,
+                                        elasticity::KernelMean::zero_stress);
   double trace = 0.0;
   for (int row = 0; row < kernel.count(); ++row) trace -= kernel.value(row, row, 0, 0, 0);
   return trace / kernel.count();
@@ -54,8 +52,7 @@ void check_voxel(const DeformationParameters& parameters, const catalog::Catalog
   // A transformation happens once half its work has brought its barrier within reach of the temperature. Modes three
   // times the characteristic strain, well along the load, are the easiest there are.
   const auto& matrix = glass.types.front();
-  const double shear =
-      elasticity::isotropic_moduli(matrix.young_modulus_gpa, matrix.poisson_ratio, parameters.loading.body).shear_gpa;
+  const double shear = matrix_moduli(parameters, glass).shear_gpa;
   constexpr double largest_mode = 3.0;
   constexpr double ideal_strength_in_shear_moduli = 0.2;  // no solid bears more; metals bear about 0.1
   double easiest_stress = std::numeric_limits<double>::infinity();
