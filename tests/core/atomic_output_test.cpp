@@ -23,6 +23,7 @@ TEST(AtomicOutput, appears_only_when_committed) {
   communicator().barrier();
   EXPECT_FALSE(std::filesystem::exists(path));
   EXPECT_FALSE(std::filesystem::exists(path.string() + ".partial"));
+  communicator().barrier();  // every rank has looked before the next output makes that file anew
   AtomicOutput output(communicator(), path, IfExists::refuse);
   write_on_root(output.temporary_path(), "whole");
   output.commit();

@@ -232,7 +232,7 @@ class RealRuns(ProgramTest):
                     one.visititems(compare)
 
     def test_a_deformation_stopped_by_a_signal_resumes_to_the_same_bits(self):
-        self.run_ok("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", "64", "--output", "larger.h5",
+        self.run_ok("mg-catalog", "--glass", "x05", "--parameter-set", "2d", "--nx", "128", "--output", "larger.h5",
                     "--quiet")
         words = ["larger.h5", "--final-strain", "0.06"]
         self.run_ok("mg-deform", *words, "--output", "straight.h5", "--quiet", ranks=2)
@@ -246,7 +246,7 @@ class RealRuns(ProgramTest):
             # The start-up check is told just before the handlers are set; seconds of work lie ahead.
             while "energy pumping" not in log.read_text() and process.poll() is None:
                 time.sleep(0.01)
-            time.sleep(0.5)
+            time.sleep(0.3)
             if attempt < 3:
                 process.send_signal(signal.SIGUSR2)
             code = process.wait(timeout=120)
