@@ -99,11 +99,13 @@ void write_realised(Hdf5File& file, const Communicator& communicator, const Cata
   file.write("/realised/diameter_histogram", realised.diameter_histogram, "1",
              "domains by equivalent diameter (from their number of voxels)");
   file.write("/realised/diameter_edges_nm", realised.diameter_edges_nm, "nm", "edges of the histogram's bins");
-  file.write("/realised/correlation_distance_nm", realised.correlation_distance_nm, "nm", "distance along x");
-  file.write("/realised/two_point", realised.two_point, "1",
-             "probability that two voxels at that distance are both MRO");
-  file.write("/realised/same_domain", realised.same_domain, "1",
-             "probability that two voxels at that distance belong to one domain");
+  for (const auto& along : realised.correlations) {
+    const auto name = fmt::format("/realised/correlation_{}/", along.axis);
+    file.write(name + "distance_nm", along.distance_nm, "nm", fmt::format("distance along {}", along.axis));
+    file.write(name + "two_point", along.two_point, "1", "probability that two voxels at that distance are both MRO");
+    file.write(name + "same_domain", along.same_domain, "1",
+               "probability that two voxels at that distance belong to one domain");
+  }
 }
 
 template <typename T>

@@ -200,7 +200,7 @@ const Option& OptionTable::find(const std::string& name, const std::string& orig
                     nearest.empty() ? "" : fmt::format("perhaps '{}' is meant; ", nearest));
 }
 
-Options OptionTable::parse(const std::vector<std::string>& arguments,
+Options OptionTable::judge(const std::vector<std::string>& arguments,
                            const std::vector<ConfigurationText>& files) const {
   // Boost does the lexing (quoting, "--name=value", "--name value", comments, sections); names and values are judged
   // here, so that both sources give the same messages.
@@ -307,7 +307,12 @@ Options OptionTable::parse(const std::vector<std::string>& arguments,
     }
     options.given_.insert(set_here.begin(), set_here.end());
   }
+  return options;
+}
 
+Options OptionTable::parse(const std::vector<std::string>& arguments,
+                           const std::vector<ConfigurationText>& files) const {
+  Options options = judge(arguments, files);
   for (const auto& row : rows_) {
     if (!row.is_required()) continue;
     const auto& value = options.values_[row.name()];

@@ -159,6 +159,8 @@ class OptionTable {
   // over all); then defaults, ranges and required options. Throws InputError.
   [[nodiscard]] Options parse(const std::vector<std::string>& arguments,
                               const std::vector<ConfigurationText>& files) const;
+  // As parse, but nothing is required and `resolved` stays empty: whether names and values are well formed.
+  Options judge(const std::vector<std::string>& arguments, const std::vector<ConfigurationText>& files) const;
 
   [[nodiscard]] std::string help(const ProgramInformation& program) const;
   [[nodiscard]] std::string manual(const ProgramInformation& program) const;  // roff, man(7)

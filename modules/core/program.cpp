@@ -71,8 +71,8 @@ bool print_text_about(const ProgramInformation& program, const OptionTable& tabl
   else if (asked("--manual"))
     text = table.manual(program);
   else if (asked("--dump-config")) {
-    // The defaults do not depend on them, but a configuration file that cannot be read is a mistake all the same.
-    (void)configuration_files(arguments, read_text_file);
+    // The defaults do not depend on other options and files, but a mistake in them is a mistake all the same.
+    table.judge(arguments, configuration_files(arguments, read_text_file));
     text = table.configuration(program);
   } else
     return false;

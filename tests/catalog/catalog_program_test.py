@@ -56,14 +56,33 @@ class CatalogProgram(ProgramTest):
                         ranks=3)
             catalog = content(self.folder / "c.h5")
             mro, domain = catalog["voxels/type"] > 0, catalog["voxels/domain"]
-            distances = catalog["realised/correlation_distance_nm"]
-            self.assertEqual(len(distances), case[case.index("--nx") + 1] // 2 + 1)
-            for lag in range(len(distances)):
-                self.assertAlmostEqual(catalog["realised/two_point"][lag],
-                                       float((mro & numpy.roll(mro, -lag, axis=2)).mean()), places=12)
-                self.assertAlmostEqual(catalog["realised/same_domain"][lag],
-                                       float((mro & (domain == numpy.roll(domain, -lag, axis=2))).mean()), places=12)
-            self.assertEqual(catalog["realised/two_point"][0], catalog["realised/volume_fraction"][1:].sum())
+            for name, axis in {"x": 2, "y": 1, "z": 0}.items():
+                length = mro.shape[axis]
+                self.assertEqual(f"realised/correlation_{name}/two_point" in catalog, length > 1)
+                if length == 1:
+                    continue
+                found = {column: catalog[f"realised/correlation_{name}/{column}"]
+                         for column in ("distance_nm", "two_point", "same_domain")}
+                self.assertEqual(len(found["distance_nm"]), length // 2 + 1)
+                for lag in range(length // 2 + 1):
+                    there = numpy.roll(mro, -lag, axis=axis)
+                    self.assertAlmostEqual(found["two_point"][lag], float((mro & there).mean()), places=12)
+                    one = domain == numpy.roll(domain, -lag, axis=axis)
+                    self.assertAlmostEqual(found["same_domain"][lag], float((mro & one).mean()), places=12)
+                self.assertEqual(found["two_point"][0], catalog["realised/volume_fraction"][1:].sum())
+
+    def test_sampled_correlation_of_a_large_map(self):
+        # 16,384 rows along x and z, of which every second is counted: the error of a probability p from the 1e6 voxels
+        # that are counted, in domains of some 100, is sqrt(p / 1e4) at most; five of them.
+        self.run_ok("mg-catalog", "--glass", "x0", "--nx", 64, "--nz", 64, "--ny", 256, "--domain-diameter", 8, "--output",
+                    "c.h5", ranks=2)
+        catalog = content(self.folder / "c.h5")
+        mro = catalog["voxels/type"] > 0
+        for name, axis in {"x": 2, "y": 1, "z": 0}.items():
+            found = catalog[f"realised/correlation_{name}/two_point"]
+            for lag in (0, 1, 2, 5, 20):
+                exact = float((mro & numpy.roll(mro, -lag, axis=axis)).mean())
+                self.assertAlmostEqual(found[lag], exact, delta=5 * (exact / 1e4) ** 0.5)
 
     def test_size_laws(self):
         (self.folder / "sizes.txt").write_text("2.0 3\n6.0 1\n")

@@ -47,9 +47,11 @@ class ProgramContract(ProgramTest):
         self.run_ok("core_probe", "--config", "a.cfg", "--steps", "40", "--config", "b.cfg", "--summary", "s.json")
         self.assertEqual(self.summary("s.json")["steps"], 40)
 
-    def test_a_configuration_that_cannot_be_read_is_an_error_beside_dump_config_too(self):
+    def test_a_bad_configuration_is_an_error_beside_dump_config_too(self):
+        (self.folder / "bad.cfg").write_text("step = 20\n")
         for ranks in (1, 2):
             self.assert_one_message(self.probe("--dump-config", "--config", "absent.cfg", ranks=ranks), 2, "absent.cfg")
+            self.assert_one_message(self.probe("--dump-config", "--config", "bad.cfg", ranks=ranks), 2, "bad.cfg", "'steps'")
 
     def on_a_terminal(self, *arguments):
         """Everything that the probe writes to a terminal as its stderr."""
