@@ -16,7 +16,7 @@ build_packages=(
   libboost-program-options-dev libboost-math-dev librandom123-dev libpugixml-dev
   libfmt-dev libspdlog-dev nlohmann-json3-dev libeigen3-dev libssl-dev hdf5-tools
   python3 python3-h5py python3-matplotlib python3-numpy fonts-dejavu-core)
-test_packages=(libgtest-dev python3-vtk9 unzip slurm-wlm munge tcl)
+test_packages=(libgtest-dev python3-vtk9 unzip slurm-wlm munge environment-modules)
 
 say() { printf '== %s\n' "$*"; }
 

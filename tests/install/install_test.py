@@ -41,20 +41,19 @@ class Install(ProgramTest):
         # Moved after installation: the module finds the tree from where it lies.
         moved = self.folder / "moved tree"
         self.prefix.rename(moved)
-        module, = (moved / "share/mesoglass/modulefiles/mesoglass").iterdir()
-        stand_ins = ("foreach name {prepend-path setenv} { proc $name {variable value} { puts \"$variable=$value\" } }\n"
-                     "proc module-whatis {text} {}\nproc conflict {name} {}\n"
-                     f"set ModulesCurrentModulefile {{{module}}}\nsource $ModulesCurrentModulefile\n")
-        (self.folder / "check.tcl").write_text(stand_ins)
-        self.assertEqual(module.read_text().splitlines()[0], "#%Module1.0")
-        found = dict(line.split("=", 1) for line in self.call("tclsh", "check.tcl").splitlines())
-        self.assertTrue((pathlib.Path(found["PATH"]) / "mesoglass").is_file(), found)
-        self.assertTrue((pathlib.Path(found["MANPATH"]) / "man1/mg-deform.1").is_file(), found)
-        self.assertEqual(found["OMP_NUM_THREADS"], "1")
+        shell = ('eval "$(modulecmd bash use "$1")" && eval "$(modulecmd bash load mesoglass)" && '
+                 'printf "%s\\n" "$(command -v mesoglass)" "$MANPATH" "$CMAKE_PREFIX_PATH" "$OMP_NUM_THREADS" && '
+                 'eval "$(modulecmd bash unload mesoglass)" && ! [ -d "${CMAKE_PREFIX_PATH-}" ]')
+        launcher, pages, prefix, threads = self.call("bash", "-c", shell, "bash",
+                                                     moved / "share/mesoglass/modulefiles").splitlines()
+        self.assertEqual(pathlib.Path(launcher), moved / "bin/mesoglass")
+        self.assertTrue((pathlib.Path(pages.split(":")[0]) / "man1/mg-deform.1").is_file(), pages)
+        self.assertEqual(pathlib.Path(prefix.split(":")[0]), moved)
+        self.assertEqual(threads, "1")
         # A launcher in a moved tree finds its templates and site settings too.
         (self.folder / "w.workflow").write_text('[[stage]]\nname = "a"\nprogram = "mg-catalog"\noutputs = ["a.h5"]\n'
                                                 '[stage.options]\nglass = "x0"\noutput = "a.h5"\n')
-        script = self.call(pathlib.Path(found["PATH"]) / "mesoglass", "run", "w.workflow", "--slurm", "--dry-run")
+        script = self.call(launcher, "run", "w.workflow", "--slurm", "--dry-run")
         self.assertIn("#SBATCH --signal=B:USR2@180", script)
 
     def test_the_spack_recipe_is_a_package(self):
