@@ -176,6 +176,40 @@ void write_paraview(const Communicator& communicator, const std::filesystem::pat
   output.commit();
 }
 
+// -log_view of --petsc, PETSc's own or with the prefix, with PETSc's own arguments (":file.xml:ascii_xml").
+class PetscLogOptions {
+ public:
+  // Begins to log where it is asked for. Collective.
+  explicit PetscLogOptions(const Communicator& communicator) : communicator_(communicator) {
+    for (const char* prefix : {static_cast<const char*>(nullptr), "el_"}) {
+      PetscBool given = PETSC_FALSE;
+      check_petsc(PetscOptionsHasName(nullptr, prefix, "-log_view", &given), "PetscOptionsHasName");
+      if (given == PETSC_TRUE) prefixes_.push_back(prefix);
+    }
+    if (!prefixes_.empty()) check_petsc(PetscLogDefaultBegin(), "PetscLogDefaultBegin");
+  }
+  // Collective.
+  void view() const {
+    for (const char* prefix : prefixes_) {
+      PetscViewer viewer = nullptr;
+      PetscViewerFormat format = PETSC_VIEWER_DEFAULT;
+      PetscBool given = PETSC_FALSE;
+      check_petsc(PetscOptionsGetViewer(communicator_.get(), nullptr, prefix, "-log_view", &viewer, &format, &given),
+                  "PetscOptionsGetViewer");
+      check_petsc(PetscViewerPushFormat(viewer, format), "PetscViewerPushFormat");
+      check_petsc(PetscLogView(viewer), "PetscLogView");
+      check_petsc(PetscViewerPopFormat(viewer), "PetscViewerPopFormat");
+      check_petsc(PetscViewerDestroy(&viewer), "PetscViewerDestroy");
+    }
+    // PETSc would show its own once more at its end.
+    check_petsc(PetscOptionsClearValue(nullptr, "-log_view"), "PetscOptionsClearValue");
+  }
+
+ private:
+  const Communicator& communicator_;
+  std::vector<const char*> prefixes_;
+};
+
 double peak_memory_gb(const Communicator& communicator) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -245,9 +279,8 @@ OptionTable elastic_program_options() {
       .text("Energy norm of the residual, relative to that of the load, at which an iterative solve ends.");
   table.integer("iterations", 500).range(1, 1000000).text("Iterations after which a solve is given up.");
   table.text("petsc").text(
-      "PETSc options, in quotes, each with the prefix el_: \"-el_ksp_monitor -el_pc_type gamg\"; \"-el_log_view\" "
-      "shows where "
-      "PETSc's time went.");
+      "PETSc options, in quotes, each with the prefix el_: \"-el_ksp_monitor -el_pc_type gamg\"; they win over "
+      "--tolerance (-el_ksp_rtol) and --iterations (-el_ksp_max_it) too. \"-log_view\" shows where PETSc's time went.");
   return table;
 }
 
@@ -335,9 +368,7 @@ void run_elastic_program(Run& run) {
     }
     case Method::finite_elements: {
       if (options.has("petsc")) insert_petsc_options(options.text("petsc"));
-      PetscBool log_wanted = PETSC_FALSE;
-      check_petsc(PetscOptionsHasName(nullptr, "el_", "-log_view", &log_wanted), "PetscOptionsHasName");
-      if (log_wanted == PETSC_TRUE) check_petsc(PetscLogDefaultBegin(), "PetscLogDefaultBegin");
+      const PetscLogOptions log(communicator);
       std::optional<FiniteElementSolver> solver;
       {
         const auto timer = run.timers().time("setting up");
@@ -348,7 +379,7 @@ void run_elastic_program(Run& run) {
         report = solver->solve(input.eigenstrain, conditions, settings, fields);
       }
       check_unused_petsc_options();
-      if (log_wanted == PETSC_TRUE) check_petsc(PetscLogView(PETSC_VIEWER_STDOUT_WORLD), "PetscLogView");
+      log.view();
       break;
     }
   }

@@ -21,6 +21,18 @@ std::string petsc_option(const char* prefix, const std::string& name) {
   return given == PETSC_TRUE ? value.data() : "";
 }
 
+// What --petsc says wins over `settings`.
+SolverSettings settings_in_force(SolverSettings settings) {
+  PetscReal tolerance = settings.tolerance;
+  PetscInt iterations = settings.maximum_iterations;
+  MESOGLASS_PETSC(PetscOptionsGetReal(nullptr, options_prefix, "-ksp_rtol", &tolerance, nullptr));
+  MESOGLASS_PETSC(PetscOptionsGetInt(nullptr, options_prefix, "-ksp_max_it", &iterations, nullptr));
+  return {tolerance, static_cast<int>(iterations)};
+}
+
+// Residuals kept of one solve.
+constexpr int longest_history = 1000000;
+
 bool is_one_of(const std::string& text, std::initializer_list<std::string_view> choices) {
   return std::find(choices.begin(), choices.end(), text) != choices.end();
 }
@@ -132,7 +144,8 @@ void FiniteElementSolver::create_solver() {
 }
 
 void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const Tensor& mean_strain,
-                                    const SolverSettings& settings, Vec solution, SolveReport& report) {
+                                    const SolverSettings& given, Vec solution, SolveReport& report) {
+  const SolverSettings settings = settings_in_force(given);
   double* values = nullptr;
   MESOGLASS_PETSC(VecGetArray(element_exchange_.slabs.get(), &values));
   for (std::size_t voxel = 0; voxel < eigenstrain.size(); ++voxel) {
@@ -207,7 +220,8 @@ void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const T
     MESOGLASS_PETSC(VecDot(right_.get(), conditioned.get(), &product));
     load_norm = std::sqrt(std::max(0.0, product));
   }
-  std::vector<PetscReal> history(static_cast<std::size_t>(settings.maximum_iterations) + 1);
+  std::vector<PetscReal> history(static_cast<std::size_t>(std::clamp(settings.maximum_iterations, 0, longest_history)) +
+                                 1);
   MESOGLASS_PETSC(KSPSetResidualHistory(ksp, history.data(), static_cast<PetscInt>(history.size()), PETSC_TRUE));
   MESOGLASS_PETSC(KSPSolve(ksp, right_.get(), solution));
   PetscInt iterations = 0;
@@ -229,9 +243,10 @@ void FiniteElementSolver::solve_for(std::span<const Tensor> eigenstrain, const T
     MESOGLASS_PETSC(VecSet(solution, 0.0));
     throw_not_converged(
         report, settings,
-        fmt::format("PETSc calls it {}; look at --petsc \"-el_ksp_monitor -el_ksp_view\", raise "
-                    "--iterations, try --petsc \"-el_pc_type gamg\", or lower the contrast of the moduli",
-                    KSPConvergedReasons[reason]));
+        fmt::format(
+            "PETSc calls it {}; look at --petsc \"-el_ksp_monitor -el_ksp_view\", raise "
+            "--iterations (or -el_ksp_max_it), try --petsc \"-el_pc_type gamg\", or lower the contrast of the moduli",
+            KSPConvergedReasons[reason]));
   }
 }
 

@@ -34,7 +34,8 @@ class FiniteElementSolver {
                       std::span<const double> lambda_gpa, std::span<const double> shear_gpa);
 
   // Starts from the last solution. A prescribed mean stress costs one further solve a component the first time (the
-  // response to its unit strain, kept for the next call). Throws InputError where the conditions do not suit the faces,
+  // response to its unit strain, kept for the next call). PETSc's options -el_ksp_rtol and -el_ksp_max_it win over
+  // `settings`. Throws InputError where the conditions do not suit the faces,
   // Failure with the residual's history where the solve does not converge. Collective.
   SolveReport solve(std::span<const Tensor> eigenstrain, const MeanConditions& conditions,
                     const SolverSettings& settings, ElasticFields& fields);
@@ -46,7 +47,7 @@ class FiniteElementSolver {
   void create_stiffness();
   void create_solver();
   // Loads the right-hand side with the forces of (eigenstrain - mean strain) and solves into `solution`.
-  void solve_for(std::span<const Tensor> eigenstrain, const Tensor& mean_strain, const SolverSettings& settings,
+  void solve_for(std::span<const Tensor> eigenstrain, const Tensor& mean_strain, const SolverSettings& given,
                  Vec solution, SolveReport& report);
   void evaluate(Vec solution, std::span<const Tensor> eigenstrain, const Tensor& mean_strain, ElasticFields& fields);
   [[nodiscard]] Tensor average(std::span<const Tensor> values) const;

@@ -34,7 +34,8 @@ class VoxelMultigrid {
   VoxelMultigrid& operator=(const VoxelMultigrid&) = delete;
   ~VoxelMultigrid() = default;
 
-  // Makes `preconditioner` a V-cycle over these levels: Chebyshev smoothing with point-block Jacobi; the coarsest level
+  // Makes `preconditioner` a cycle over these levels: Chebyshev smoothing with point-block Jacobi, a V-cycle for moduli
+  // within a factor of ten, a W-cycle with stronger smoothing beyond (voids do not count); the coarsest level
   // solved directly where it is small, else by one cycle of algebraic multigrid. Collective.
   void set_up(PC preconditioner) const;
 
@@ -55,6 +56,7 @@ class VoxelMultigrid {
   static PetscErrorCode restrict_callback(Mat matrix, Vec fine, Vec coarse);
 
   const Communicator& communicator_;
+  double contrast_;            // of the moduli of all voxels but voids
   std::vector<Level> coarse_;  // from the finest coarse level to the coarsest
 };
 
