@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -131,10 +133,14 @@ class ProgramContract(ProgramTest):
                 'mount -t tmpfs -o size=2m none . && cd "$PWD" && "$@"; code=$?; ls -A; exit $code', "bash"]
         if subprocess.run([*disk, "true"], cwd=self.folder, capture_output=True).returncode != 0:
             self.skipTest("no permission to mount a small file system")
+        # The mapped root must not want the session folder of the machine's own root.
+        session = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, session, ignore_errors=True)
         for ranks in (1, 2, 3):
             with self.subTest(ranks=ranks):
                 command = [*disk, MPIEXEC, "-n", str(ranks), str(BIN / "core_probe"), "--how", "large-file"]
-                result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=30)
+                result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=30,
+                                        env=os.environ | {"OMPI_MCA_orte_tmpdir_base": session})
                 self.assert_one_message(result, 1, "large.h5.partial", "no room")
                 self.assertEqual(result.stdout, "")  # nothing is left on the disk
 
