@@ -185,7 +185,7 @@ class UnderSlurm(ProgramTest):
         self.assertEqual(said.count("skipped: complete"), STAGES, said)
         self.assertEqual([path for path in self.folder.rglob("evaluated")], [])
 
-    HOSTILE_NAME = "$(touch evaluated) `touch evaluated` 'q' \"w\" \\"
+    HOSTILE_NAME = "$(touch evaluated) `touch evaluated` 'q' \"w\" \\\ntouch evaluated\n"
     FAILING = """
 folder = "results"
 [lists]
@@ -198,7 +198,9 @@ ranks = 2
 outputs = ["{glass}.h5"]
 [stage.options]
 glass = "{glass}"
-name = '''$(touch evaluated) `touch evaluated` 'q' "w" \\'''
+name = '''$(touch evaluated) `touch evaluated` 'q' "w" \\
+touch evaluated
+'''
 parameter-set = "2d"
 nx = 12
 output = "{glass}.h5"

@@ -227,7 +227,7 @@ wait-for = "go"
         self.assertEqual((self.folder / "results" / "a.txt").read_text(), "mine")
 
     def test_nothing_is_evaluated(self):
-        hostile = "$(touch x) `touch x`; touch x & 'q' \"q\" * {here"
+        hostile = "$(touch x) `touch x`; touch x & 'q' \"q\" * {here\ntouch x\n"
         folder = self.folder / "a b$(touch x);'q'"
         folder.mkdir()
         (folder / "in put.txt").write_text("content ")
