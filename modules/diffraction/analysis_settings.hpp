@@ -37,6 +37,8 @@ struct AnalysisSettings {
   std::optional<double> vacuum_intensity;  // disc without specimen, detector units
   std::optional<double> mean_free_path_nm;
   std::optional<double> thickness_low_nm, thickness_high_nm;
+  int thickness_bins = 4;
+  bool sizes_by_thickness = false;  // also sizes and area fractions in every bin
 
   // Descriptors.
   int order_limit = 12;
@@ -45,6 +47,10 @@ struct AnalysisSettings {
   double false_positives = 0.005;
   double peak_significance = 2.0;
   int example_maps = 4;
+
+  // Local maps; k as above.
+  std::optional<double> local_k_low, local_k_high;  // instead of the ring's width
+  double bragg_ratio = 5.0;
 
   bool preview = false;
   double memory_limit_bytes = 1024.0 * 1024.0 * 1024.0;

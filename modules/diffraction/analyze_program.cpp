@@ -8,6 +8,7 @@
 #include "core/hdf5_file.hpp"
 #include "diffraction/analyze_summary.hpp"
 #include "diffraction/area_analysis.hpp"
+#include "diffraction/local_maps.hpp"
 #include "diffraction/mro_file.hpp"
 #include "diffraction/sample_result.hpp"
 #include "diffraction/size_calibration.hpp"
@@ -33,6 +34,34 @@ Point parse_point(const std::string& typed, const std::string& option) {
     throw input_error("{} {} is not a place on the detector: write X,Y in pixels, for example 63.5,64.2", option,
                       typed);
   }
+}
+
+// A map that the user gives: one source an area.
+struct UserMap {
+  std::string name;
+  std::vector<std::string> sources;
+};
+
+std::vector<UserMap> parse_user_maps(const std::vector<std::string>& typed, std::size_t areas) {
+  std::vector<UserMap> maps;
+  for (const std::string& text : typed) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw input_error("--map {} has no name: write NAME=FILE.h5:/path/of/dataset", text);
+    }
+    UserMap map{text.substr(0, equals), {}};
+    for (std::size_t begin = equals + 1; begin <= text.size();) {
+      const auto end = std::min(text.find(';', begin), text.size());
+      map.sources.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    if (map.sources.size() != areas) {
+      throw input_error("--map {} has {} files for {} areas: give one an area, separated by semicolons", map.name,
+                        map.sources.size(), areas);
+    }
+    maps.push_back(std::move(map));
+  }
+  return maps;
 }
 
 }  // namespace
@@ -111,6 +140,11 @@ void add_analyze_options(OptionTable& table) {
   table.real("mean-free-path").unit("nm").range(0.1, 1e5).text("Mean free path lambda for thickness = -lambda ln T.");
   table.real("thickness-min").unit("nm").range(0.0, 1e6).text("With --mean-free-path: leave out thinner places.");
   table.real("thickness-max").unit("nm").range(0.0, 1e6).text("With --mean-free-path: leave out thicker places.");
+  table.integer("thickness-bins", 4)
+      .range(1, 32)
+      .text("Bins of transmittance, with equal numbers of patterns, in which the averages are also given.");
+  table.flag("sizes-by-thickness")
+      .text("Also sizes and area fractions in every bin; each bin takes as long as the maps without bins.");
   table.group("Descriptors");
   table.integer("order-max-n", 12)
       .range(2, 512)
@@ -148,6 +182,22 @@ void add_analyze_options(OptionTable& table) {
   table.integer("example-maps", 8)
       .range(0, 1000)
       .text("Dark-field maps to write, at the k of the highest order, four angles each.");
+  table.group("Local maps");
+  table.real("local-k-min")
+      .unit("nm^-1 (px without --k-per-pixel)")
+      .range(0.0, 1e5)
+      .text("First k of the local maps of symmetry; default: the ring's lower half height.");
+  table.real("local-k-max")
+      .unit("nm^-1 (px without --k-per-pixel)")
+      .range(0.0, 1e5)
+      .text("Last k of the local maps of symmetry; default: the ring's upper half height.");
+  table.list("map").text(
+      "NAME=FILE.h5:/dataset, a map of the scan's shape measured otherwise (modulus, relaxation time, ...), to be "
+      "correlated with the others; several areas: one file each, separated by semicolons.");
+  table.real("bragg-ratio", 5.0)
+      .unit("1")
+      .range(1.0, 1e6)
+      .text("Patterns whose highest intensity exceeds this many times the mean at its k are counted as crystalline.");
   table.group("Running");
   table.flag("preview").text(
       "Only about 1 % of the scan's rows, no maps: centre, ellipse, transmittance and power in seconds, to check the "
@@ -201,6 +251,15 @@ AnalysisSettings read_analysis_settings(const Options& options) {
     throw input_error("--thickness-min {} is not below --thickness-max {}: exchange them", *settings.thickness_low_nm,
                       *settings.thickness_high_nm);
   }
+  settings.thickness_bins = static_cast<int>(options.integer("thickness-bins"));
+  settings.sizes_by_thickness = options.flag("sizes-by-thickness");
+  if (options.has("local-k-min")) settings.local_k_low = options.real("local-k-min");
+  if (options.has("local-k-max")) settings.local_k_high = options.real("local-k-max");
+  if (settings.local_k_low && settings.local_k_high && !(*settings.local_k_low < *settings.local_k_high)) {
+    throw input_error("--local-k-min {} is not below --local-k-max {}: exchange them", *settings.local_k_low,
+                      *settings.local_k_high);
+  }
+  settings.bragg_ratio = options.real("bragg-ratio");
   settings.order_limit = static_cast<int>(options.integer("order-max-n"));
   settings.correlation_range_nm = options.real("correlation-range");
   settings.probe_fwhm_nm = options.real("probe-fwhm");
@@ -219,6 +278,9 @@ void run_analyze(Run& run) {
   if (run.already_complete(output_path)) return;
   const auto settings = collectively(communicator, [&] { return read_analysis_settings(options); });
   const auto read_options = collectively(communicator, [&] { return scan::read_scan_options(options); });
+
+  const auto user_maps =
+      collectively(communicator, [&] { return parse_user_maps(options.list("map"), options.list("input").size()); });
 
   std::vector<std::unique_ptr<scan::ScanReader>> readers;
   std::vector<const scan::ScanDescription*> scans;
@@ -254,12 +316,20 @@ void run_analyze(Run& run) {
   }
   if (run.dry_run()) return;
 
+  const ThicknessBins thickness_bins = choose_thickness_bins(geometries, settings);
   const DomainProfile profile = domain_profile_named(options.text("domain-profile"));
   std::vector<AreaResult> areas;
   for (std::size_t area = 0; area < readers.size(); ++area) {
-    areas.push_back(
-        analyse_area(communicator, *readers[area], geometries[area], k_range, settings, run.log(), run.timers()));
+    areas.push_back(analyse_area(communicator, *readers[area], geometries[area], k_range, thickness_bins, settings,
+                                 run.log(), run.timers()));
     AreaResult& result = areas.back();
+    if (!result.local_maps.empty()) {
+      const auto timing = run.timers().time("local maps");
+      for (const UserMap& map : user_maps) {
+        add_user_map(communicator, map.name, map.sources[area], result.scan_ny, result.scan_nx, result.local_maps);
+      }
+      result.relations = relate_maps(communicator, result.local_maps, result.scan_ny, result.scan_nx);
+    }
     tell_reading(run, result);
     const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
     const auto diameters =
@@ -286,7 +356,7 @@ void run_analyze(Run& run) {
     file.close();
     output->commit();
   }
-  summarise(run, sample);
+  summarise(run, sample, settings.bragg_ratio);
 }
 
 }  // namespace mesoglass::diffraction

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/progress.hpp"
+#include "diffraction/local_maps.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -101,7 +102,7 @@ void tell_reading(Run& run, const AreaResult& area) {
                         bytes_text(reading.bytes / reading.seconds), 100.0 * reading.waited_s / reading.seconds);
 }
 
-void summarise(Run& run, const SampleResult& sample) {
+void summarise(Run& run, const SampleResult& sample, double bragg_ratio) {
   Summary& summary = run.summary();
   const AreaResult& first = sample.areas.front();
   const std::string k_unit = sample.k_known ? "nm^-1" : "px";
@@ -145,6 +146,26 @@ void summarise(Run& run, const SampleResult& sample) {
   excluded("no_disc_patterns", counts.no_disc, "without a disc in the aperture");
   excluded("too_thick_patterns", counts.too_thick, "below the transmittance limit");
   excluded("wrong_thickness_patterns", counts.wrong_thickness, "outside the thickness window");
+  std::int64_t crystalline = 0;
+  for (const AreaResult& area : sample.areas) crystalline += crystalline_positions(area.local_maps, bragg_ratio);
+  if (crystalline > 0) {
+    summary.set("crystalline_patterns", crystalline, "patterns", "with intensities that look like Bragg discs");
+    run.log().warning(
+        "{} of {} patterns show intensities above {} times their ring's mean, as crystallites do; they take part (map "
+        "bragg_ratio)",
+        crystalline, counts.total, bragg_ratio);
+  }
+  const auto deviation = [&](const char* map_name, const char* name, const char* text) {
+    for (std::size_t map = 0; map < first.local_maps.size() && map < first.relations.summaries.size(); ++map) {
+      const MapSummary& found = first.relations.summaries[map];
+      const double signal = found.deviation * found.deviation - found.noise_deviation * found.noise_deviation;
+      if (first.local_maps[map].name == map_name) number(name, std::sqrt(std::max(0.0, signal)), "1", text);
+    }
+  };
+  deviation("density", "density_deviation",
+            "standard deviation of the relative density over the first area, noise out");
+  deviation("dilatation", "dilatation_deviation",
+            "standard deviation of the dilatation over the first area, noise out");
   if (const auto peak = largest(sample.order.value)) {
     number("order_peak", sample.order.value[*peak], "1", "largest degree of order, sum of even c_n");
     number("order_peak_k", sample.k_range.k(static_cast<int>(*peak)), k_unit, "k of the largest order");

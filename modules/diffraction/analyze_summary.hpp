@@ -17,10 +17,10 @@ void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& g
 // Throws input_error for what cannot be analysed together: time series, areas with and without calibration.
 void check_scans(const std::vector<const scan::ScanDescription*>& scans);
 
-// The headline numbers. Not collective.
 // How fast the patterns went through, and how long the disk was waited for.
 void tell_reading(Run& run, const AreaResult& area);
 
-void summarise(Run& run, const SampleResult& sample);
+// The headline numbers; warns of patterns left out, and of crystals (see crystalline_positions). Not collective.
+void summarise(Run& run, const SampleResult& sample, double bragg_ratio);
 
 }  // namespace mesoglass::diffraction

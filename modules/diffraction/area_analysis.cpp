@@ -6,11 +6,15 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "core/error.hpp"
 #include "core/progress.hpp"
+#include "diffraction/local_maps.hpp"
+#include "diffraction/local_measures.hpp"
 #include "diffraction/map_descriptors.hpp"
 #include "diffraction/map_stack.hpp"
+#include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_pass.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
@@ -85,84 +89,6 @@ std::vector<double> expected_shares(const AreaGeometry& geometry, const PolarGri
   return shares;
 }
 
-enum class Verdict : std::uint8_t { kept, not_finite, empty, no_disc, too_thick, wrong_thickness, not_read };
-
-// Decides on one pattern and remembers what it measured.
-class PatternJudge {
- public:
-  PatternJudge(const AreaGeometry& geometry, const AnalysisSettings& settings, double transmittance_min)
-      : geometry_(geometry),
-        settings_(settings),
-        transmittance_min_(transmittance_min),
-        meter_(geometry.shape, geometry.good, geometry.disc ? geometry.aperture_radius_px : 0.0) {}
-
-  struct Judgement {
-    Verdict verdict = Verdict::kept;
-    double transmittance = nan;
-    Point disc_centre{nan, nan};
-    double scattered = 0.0;  // all but the disc
-  };
-  [[nodiscard]] Judgement judge(std::span<const float> pattern, std::int64_t row, std::int64_t column) const {
-    Judgement result;
-    const Point expected = geometry_.plane.at(static_cast<double>(row), static_cast<double>(column));
-    const DiscMeasurement disc = meter_.measure(pattern, expected);
-    result.scattered = disc.total - (geometry_.disc ? disc.disc : 0.0);
-    if (!disc.finite) {
-      result.verdict = Verdict::not_finite;
-    } else if (!(disc.total > 0.0)) {
-      result.verdict = Verdict::empty;
-    } else if (geometry_.disc) {
-      result.disc_centre = disc.centre;
-      result.transmittance = disc.disc / settings_.vacuum_intensity.value_or(disc.total);
-      const double thickness = settings_.mean_free_path_nm
-                                   ? -*settings_.mean_free_path_nm * std::log(std::max(result.transmittance, 1e-300))
-                                   : nan;
-      if (!std::isfinite(disc.centre.x))
-        result.verdict = Verdict::no_disc;
-      else if (result.transmittance < transmittance_min_)
-        result.verdict = Verdict::too_thick;
-      else if ((settings_.thickness_low_nm && thickness < *settings_.thickness_low_nm) ||
-               (settings_.thickness_high_nm && thickness > *settings_.thickness_high_nm)) {
-        result.verdict = Verdict::wrong_thickness;
-      }
-    }
-    return result;
-  }
-
- private:
-  const AreaGeometry& geometry_;
-  const AnalysisSettings& settings_;
-  double transmittance_min_;
-  DiscMeter meter_;
-};
-
-void count(PatternCounts& counts, Verdict verdict) {
-  ++counts.total;
-  switch (verdict) {
-    case Verdict::kept:
-      ++counts.kept;
-      break;
-    case Verdict::not_finite:
-      ++counts.not_finite;
-      break;
-    case Verdict::empty:
-      ++counts.empty;
-      break;
-    case Verdict::no_disc:
-      ++counts.no_disc;
-      break;
-    case Verdict::too_thick:
-      ++counts.too_thick;
-      break;
-    case Verdict::wrong_thickness:
-      ++counts.wrong_thickness;
-      break;
-    case Verdict::not_read:
-      --counts.total;
-      break;
-  }
-}
-
 // Angles and bins of the example maps: the bins where the order is highest, not next to each other, four angles each.
 std::vector<std::pair<int, int>> choose_examples(const PatternAverages& averages, int angles, int wanted) {
   constexpr int angles_a_bin = 4;
@@ -184,6 +110,37 @@ std::vector<std::pair<int, int>> choose_examples(const PatternAverages& averages
     }
   }
   return examples;
+}
+
+// Sizes and area fractions of the stack's k in every bin of thickness alone. Collective.
+void describe_by_thickness(const Communicator& communicator, const MapStack& stack, std::span<const Range> row_ranges,
+                           std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
+                           AreaResult& result) {
+  for (int bin = 0; bin < result.thickness_bins.count(); ++bin) {
+    std::vector<std::uint8_t> kept_here(kept.size(), 0);
+    for (std::size_t position = 0; position < kept.size(); ++position) {
+      kept_here[position] =
+          kept[position] != 0 && result.thickness_bins.bin_of(result.transmittance[position]) == bin ? 1 : 0;
+    }
+    ThicknessBinResult& target = result.by_thickness[static_cast<std::size_t>(bin)];
+    if (!(target.patterns > 0.0)) continue;
+    MapDescriber describer(result.scan_ny, result.scan_nx, settings.angles, lag, kept_here);
+    for (auto first = stack.bins().begin; first < stack.bins().end; first += communicator.size()) {
+      const auto here = stack.exchange(communicator, static_cast<int>(first), row_ranges);
+      std::vector<MapDescriptors> own;
+      collectively(communicator, [&] {
+        for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives));
+      });
+      const auto all = communicator.all_gather(std::span<const MapDescriptors>(own));
+      for (std::size_t index = 0; index < all.size(); ++index) {
+        const auto place = static_cast<std::size_t>(first) + index;
+        target.size[place] = all[index].size;
+        target.size_error[place] = all[index].size_error;
+        target.area_fraction[place] = all[index].area_fraction;
+        target.area_fraction_error[place] = all[index].area_fraction_error;
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -235,14 +192,15 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
   const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
   plan.buffer_bytes = 2.0 * std::max(buffer_limit_bytes, row_bytes);  // one is read while one is worked on
   const double orders = grid.angles / 2 + 1;
-  const double sums = 8.0 * grid.bins * orders * 30.0 + 16.0 * static_cast<double>(scan.pixels()) +
-                      40.0 * static_cast<double>(scan.scan_ny * scan.scan_nx);
+  const double sums = 8.0 * grid.bins * orders * 57.0 * settings.thickness_bins +
+                      16.0 * static_cast<double>(scan.pixels()) +
+                      40.0 * static_cast<double>(scan.scan_ny * scan.scan_nx) +
+                      LocalMeasures::bytes(scan.scan_ny * scan.scan_nx, settings.order_limit);
   plan.tables_bytes = static_cast<double>(tables_kept) * table_bytes(grid) + sums;
   if (wants_maps(scan, settings)) {
     const int lag = largest_lag(scan, settings);
     plan.one_bin_bytes = MapStack::bytes_per_bin(grid, scan.scan_ny, scan.scan_nx) +
-                         MapAutocorrelation::bytes(scan.scan_ny, scan.scan_nx, lag, angle_groups) +
-                         (28.0 + 4.0 * grid.angles) * static_cast<double>(scan.scan_ny * scan.scan_nx);
+                         MapDescriber::bytes(scan.scan_ny, scan.scan_nx, grid.angles, lag);
     const std::int64_t own_rows = (scan.scan_ny + ranks - 1) / ranks + scan.row_alignment;
     plan.stack_bin_bytes =
         MapStack::bytes_per_bin(grid, std::min(own_rows, scan.scan_ny), scan.scan_nx) + 64.0 * grid.angles;
@@ -265,8 +223,21 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
   return plan;
 }
 
+ThicknessBins choose_thickness_bins(const std::vector<AreaGeometry>& areas, const AnalysisSettings& settings) {
+  std::vector<double> transmittances;
+  for (const AreaGeometry& geometry : areas) {
+    if (!geometry.disc) return {};
+    const PatternJudge judge(geometry, settings);
+    for (const double value : geometry.transmittances) {
+      if (judge.judge_thickness(value) == Verdict::kept) transmittances.push_back(value);
+    }
+  }
+  return equal_thickness_bins(std::move(transmittances), settings.thickness_bins);
+}
+
 AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader, const AreaGeometry& geometry,
-                        const KRange& k_range, const AnalysisSettings& settings, const Log& log, PhaseTimers& timers) {
+                        const KRange& k_range, const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
+                        const Log& log, PhaseTimers& timers) {
   const scan::ScanDescription& scan = reader.description();
   AreaResult result;
   result.name = scan.path.filename().string();
@@ -283,15 +254,15 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     result.warnings.push_back(text);
     log.warning("{}: {}", result.name, text);
   };
-  double transmittance_min = geometry.disc ? settings.transmittance_min : 0.0;
-  if (geometry.disc && !settings.transmittance_min_given && geometry.median_transmittance < transmittance_min) {
+  const double transmittance_min = lowest_transmittance(geometry, settings);
+  if (geometry.disc && transmittance_min < settings.transmittance_min) {
     warn(
         fmt::format("half of the patterns have a transmittance below {:.2f} (median {:.3f}), so the transmittance "
                     "limit is set aside: "
                     "plural scattering is likely; give --transmittance-min to filter all the same",
-                    transmittance_min, geometry.median_transmittance));
-    transmittance_min = 0.0;
+                    settings.transmittance_min, geometry.median_transmittance));
   }
+  result.thickness_bins = thickness_bins;
 
   const MemoryPlan memory =
       collectively(communicator, [&] { return plan_memory(scan, result.grid, communicator.size(), settings); });
@@ -309,13 +280,13 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   }
 
   PatternStatistics statistics(result.grid, geometry.gain, settings.order_limit, scan.scan_ny, scan.scan_nx,
-                               best_kernels());
+                               best_kernels(), thickness_bins.count());
   // A pattern far brighter than the survey's brightest pixel would only make these sums depend on the ranks' order.
   constexpr double brighter = 4.0;
   OrderFreeSums pixel_sums(pixels, brighter * geometry.brightest_mean * static_cast<double>(positions));
   InterpolationTables tables(result.grid, geometry.shape, geometry.ellipse, geometry.good,
                              static_cast<std::size_t>(tables_kept));
-  const PatternJudge judge(geometry, settings, transmittance_min);
+  const PatternJudge judge(geometry, settings);
   std::vector<std::uint8_t> verdicts(positions, static_cast<std::uint8_t>(Verdict::not_read));
   result.transmittance.assign(positions, nan);
   result.centre_x_px.assign(positions, nan);
@@ -339,6 +310,14 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   const auto shares = expected_shares(
       geometry, result.grid,
       geometry.centre_at(0.5 * static_cast<double>(scan.scan_ny - 1), 0.5 * static_cast<double>(scan.scan_nx - 1)));
+  std::unique_ptr<LocalMeasures> local;
+  if (!settings.preview) {
+    LocalWindow window = choose_local_window(geometry, result.grid, settings, result.k_per_pixel, shares);
+    result.local_k_low = k_range.k(static_cast<int>(window.ring.begin));
+    result.local_k_high = k_range.k(static_cast<int>(window.ring.end) - 1);
+    local = std::make_unique<LocalMeasures>(result.grid, std::move(window), geometry.gain, settings.order_limit,
+                                            own_rows, scan.scan_nx, best_kernels());
+  }
   std::vector<double> scattered(positions, 0.0);
   std::int64_t rows_here = 0;
   for (const Range& block : blocks) rows_here += block.size();
@@ -357,7 +336,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
       scan::RowStream stream(reader, blocks);
       PatternPass pass(result.grid, geometry.shape, first_pass ? &statistics : nullptr,
-                       first_pass ? &pixel_sums : nullptr, stack.get());
+                       first_pass ? &pixel_sums : nullptr, stack.get(), best_kernels(),
+                       first_pass ? local.get() : nullptr);
       double done = 0.0;
       const auto begun = std::chrono::steady_clock::now();
       while (const auto block = stream.next()) {
@@ -374,7 +354,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
               result.centre_x_px[position] = judgement.disc_centre.x;
               result.centre_y_px[position] = judgement.disc_centre.y;
               scattered[position] = judgement.scattered;
-              count(result.counts, judgement.verdict);
+              result.counts.add(judgement.verdict);
             }
             if (verdicts[position] != static_cast<std::uint8_t>(Verdict::kept)) continue;
             Point centre = geometry.centre_at(static_cast<double>(row), static_cast<double>(column));
@@ -382,7 +362,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
               centre = {result.centre_x_px[position] + geometry.ring_offset.x,
                         result.centre_y_px[position] + geometry.ring_offset.y};
             }
-            pass.add(row, column, pattern, tables.at(centre), scattered[position]);
+            pass.add(row, column, pattern, tables.at(centre), scattered[position],
+                     thickness_bins.bin_of(result.transmittance[position]));
           }
           done += static_cast<double>(scan.scan_nx);
           progress.update(done);
@@ -410,6 +391,13 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
         collectively(communicator, [&] { throw error; });
       }
       result.averages = statistics.averages(communicator);
+      for (int bin = 0; bin < thickness_bins.count(); ++bin) {
+        ThicknessBinResult& here = result.by_thickness.emplace_back();
+        here.averages = statistics.group_averages(bin);
+        for (auto* values : {&here.size, &here.size_error, &here.area_fraction, &here.area_fraction_error}) {
+          values->assign(static_cast<std::size_t>(k_range.bins), nan);
+        }
+      }
       pixel_sums.reduce(communicator);
       for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
         result.mean_pattern[pixel] = pixel_sums[pixel] / static_cast<double>(result.counts.kept);
@@ -431,18 +419,26 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       kept.resize(positions);
       for (std::size_t position = 0; position < positions; ++position) {
         kept[position] = verdicts[position] == static_cast<std::uint8_t>(Verdict::kept) ? 1 : 0;
+        if (kept[position] == 0) continue;
+        auto& bin =
+            result.by_thickness[static_cast<std::size_t>(thickness_bins.bin_of(result.transmittance[position]))];
+        bin.patterns += 1.0;
+        bin.mean_transmittance += result.transmittance[position];
       }
+      for (auto& bin : result.by_thickness) bin.mean_transmittance /= bin.patterns;  // NaN where empty
+      if (local) result.local_maps = local_maps_of(communicator, *local, result.transmittance, kept, settings);
+      local.reset();
     }
     if (!stack) continue;
     const auto timing = timers.time("maps");
-    MapAutocorrelation correlation(scan.scan_ny, scan.scan_nx, largest_lag(scan, settings), kept, angle_groups);
+    const int lag = largest_lag(scan, settings);
+    std::optional<MapDescriber> describer(std::in_place, scan.scan_ny, scan.scan_nx, settings.angles, lag, kept);
     const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
     for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator.size()) {
       const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
       std::vector<MapDescriptors> described;
       collectively(communicator, [&] {
-        for (const BinMaps& maps : here)
-          described.push_back(describe_maps(maps, correlation, kept, settings.false_positives));
+        for (const BinMaps& maps : here) described.push_back(describer->describe(maps, settings.false_positives));
       });
       const auto all = communicator.all_gather(std::span<const MapDescriptors>(described));
       for (std::size_t index = 0; index < all.size(); ++index) {
@@ -473,6 +469,10 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
         result.example_maps.push_back(std::move(example));
       }
     }
+    describer.reset();  // room for those of the bins
+    if (settings.sizes_by_thickness) {
+      describe_by_thickness(communicator, *stack, row_ranges, kept, lag, settings, result);
+    }
   }
   result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
                     communicator.sum(result.reading.bytes)};
@@ -496,6 +496,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     return lost;
   };
   const int below_probe = to_lengths(result.size, result.size_error);
+  for (auto& bin : result.by_thickness) to_lengths(bin.size, bin.size_error);
   to_lengths(result.region_diameter, result.region_diameter_error);
   to_lengths(result.fit_width, result.fit_width_error);
   to_lengths(result.null_region_diameter, unused);

@@ -10,24 +10,16 @@
 #include "core/logging.hpp"
 #include "core/phase_timers.hpp"
 #include "diffraction/analysis_settings.hpp"
+#include "diffraction/map_correlation.hpp"
 #include "diffraction/mro_types.hpp"
+#include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_statistics.hpp"
 #include "diffraction/polar_sampling.hpp"
 #include "diffraction/survey.hpp"
+#include "diffraction/thickness_bins.hpp"
 #include "scan/scan_reader.hpp"
 
 namespace mesoglass::diffraction {
-
-// Patterns by what became of them.
-struct PatternCounts {
-  std::int64_t total = 0;  // in the scan (of the analysed rows)
-  std::int64_t kept = 0;
-  std::int64_t not_finite = 0;       // a NaN or infinite pixel
-  std::int64_t empty = 0;            // nothing recorded (sum not positive)
-  std::int64_t no_disc = 0;          // no disc in the aperture
-  std::int64_t too_thick = 0;        // transmittance below the limit
-  std::int64_t wrong_thickness = 0;  // outside the thickness window
-};
 
 // The pass over the patterns, all its bands, of the slowest rank.
 struct ReadingRecord {
@@ -40,6 +32,15 @@ struct ExampleMap {
   int bin = 0;
   int angle = 0;
   std::vector<float> relative;  // (scan_y, scan_x), NaN where missing
+};
+
+// What the patterns of one bin of thickness say.
+struct ThicknessBinResult {
+  double patterns = 0.0;
+  double mean_transmittance = 0.0;
+  PatternAverages averages;
+  // As in AreaResult, on request; else NaN.
+  std::vector<double> size, size_error, area_fraction, area_fraction_error;
 };
 
 struct AreaResult {
@@ -67,6 +68,11 @@ struct AreaResult {
   std::vector<double> centre_x_px, centre_y_px;   // of the disc, (scan_y, scan_x)
   std::vector<double> mean_pattern;               // (ky, kx) of the kept patterns, detector units
   std::vector<ExampleMap> example_maps;
+  ThicknessBins thickness_bins;
+  std::vector<ThicknessBinResult> by_thickness;  // one a bin
+  double local_k_low = 0.0, local_k_high = 0.0;  // that the local maps of symmetry were averaged over
+  std::vector<LocalMap> local_maps;              // none in a preview
+  MapRelations relations;                        // between the local maps
   std::vector<std::string> warnings;
 };
 
@@ -96,9 +102,15 @@ struct MemoryPlan {
 [[nodiscard]] MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid, int ranks,
                                      const AnalysisSettings& settings);
 
-// Runs over the area. Collective.
+// Bins of thickness for all areas of a sample: equal numbers of the surveyed patterns that will be kept. One bin where
+// an area has no disc.
+[[nodiscard]] ThicknessBins choose_thickness_bins(const std::vector<AreaGeometry>& areas,
+                                                  const AnalysisSettings& settings);
+
+// Runs over the area. Its local maps are made, their relations are not. Collective.
 [[nodiscard]] AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader,
                                       const AreaGeometry& geometry, const KRange& k_range,
-                                      const AnalysisSettings& settings, const Log& log, PhaseTimers& timers);
+                                      const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
+                                      const Log& log, PhaseTimers& timers);
 
 }  // namespace mesoglass::diffraction

@@ -4,51 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "diffraction/emd_arrays.hpp"
+#include "diffraction/heterogeneity_file.hpp"
 #include "diffraction/map_descriptors.hpp"
 
 namespace mesoglass::diffraction {
 
 namespace {
-
-struct Axis {
-  std::string name;
-  std::string unit;
-  std::vector<double> values;
-};
-
-Axis linear_axis(const std::string& name, const std::string& unit, std::size_t count, double step, double first = 0.0) {
-  Axis axis{name, unit, std::vector<double>(count)};
-  for (std::size_t i = 0; i < count; ++i) axis.values[i] = first + step * static_cast<double>(i);
-  return axis;
-}
-
-// A group of the EMD 1.0 class Array: data, dim0, dim1, ... with names and units.
-template <typename T>
-void write_array(Hdf5File& file, const std::string& group, const std::vector<Axis>& axes, std::span<const T> values,
-                 const std::string& unit, const std::string& description) {
-  file.create_group(group);
-  file.set_attribute(group, "emd_group_type", "array");
-  file.set_attribute(group, "python_class", "Array");
-  Shape shape;
-  for (const Axis& axis : axes) shape.push_back(axis.values.size());
-  file.write(group + "/data", shape, values, unit, description);
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::string name = group + "/dim" + std::to_string(i);
-    file.write(name, axes[i].values, axes[i].unit, "axis " + std::to_string(i) + ": " + axes[i].name);
-    file.set_attribute(name, "name", axes[i].name);
-  }
-}
-
-void write_array(Hdf5File& file, const std::string& group, const std::vector<Axis>& axes,
-                 const std::vector<double>& values, const std::string& unit, const std::string& description) {
-  write_array<double>(file, group, axes, std::span<const double>(values), unit, description);
-}
-
-void make_node(Hdf5File& file, const std::string& group) {
-  file.create_group(group);
-  file.set_attribute(group, "emd_group_type", "node");
-  file.set_attribute(group, "python_class", "Node");
-}
 
 std::vector<double> power_as(PowerForm form, int angles, std::vector<double> values) {
   if (form == PowerForm::dft2) {
@@ -127,6 +89,8 @@ class Writer {
     curve(group + "/disc_x", {y, x}, area.centre_x_px, "px", "centre of mass of the unscattered disc along kx");
     curve(group + "/disc_y", {y, x}, area.centre_y_px, "px", "centre of mass of the unscattered disc along ky");
     transmittance_histogram(group, area.transmittance);
+    write_thickness_bins(file_, group, area, k_, n_, length_);
+    write_local_maps(file_, group, area, length_);
     example_maps(group, area, y, x);
     calibration(group + "/calibration", area);
   }
@@ -282,6 +246,7 @@ void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings
   make_node(file, "/mro/sample");
   writer.descriptors("/mro/sample", sample.size, sample.size_diameter, sample.area_fraction, sample.order,
                      sample.odd_even_quality, sample.radial_intensity, sample.power, sample.power_variance);
+  write_sample_heterogeneity(file, "/mro/sample", sample);
   writer.types();
 }
 

@@ -5,13 +5,14 @@
 namespace mesoglass::diffraction {
 
 PatternPass::PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
-                         OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels)
+                         OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels, LocalMeasures* local)
     : grid_(grid),
       pixels_(static_cast<std::size_t>(shape.pixels())),
       statistics_(statistics),
       pixel_sums_(pixel_sums),
       maps_(maps),
       kernels_(kernels),
+      local_(local),
       nothing_(pixels_, 0.0F),
       lanes_(pixels_ * static_cast<std::size_t>(kernels.lanes), 0.0F),
       values_(static_cast<std::size_t>(grid.angles) * static_cast<std::size_t>(kernels.lanes), 0.0F),
@@ -19,7 +20,7 @@ PatternPass::PatternPass(const PolarGrid& grid, const PatternShape& shape, Patte
       row_pixels_(pixels_, 0.0) {}
 
 void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const float> pattern,
-                      const InterpolationTable& table, double reference) {
+                      const InterpolationTable& table, double reference, int group) {
   const std::size_t block = statistics_ != nullptr ? statistics_->block_at(row, column) : 0;
   const bool other_part = row != row_ || block != block_;
   if (waiting_ > 0 && (other_part || &table != table_ || waiting_ == kernels_.lanes)) work();
@@ -31,6 +32,7 @@ void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const flo
   patterns_[static_cast<std::size_t>(waiting_)] = pattern.data();
   columns_[static_cast<std::size_t>(waiting_)] = column;
   references_[static_cast<std::size_t>(waiting_)] = reference;
+  groups_[static_cast<std::size_t>(waiting_)] = static_cast<std::uint8_t>(group);
   ++waiting_;
 }
 
@@ -50,15 +52,23 @@ void PatternPass::work() {
     maps_->begin(row_, std::span<const std::int64_t>(columns_).first(count),
                  std::span<const double>(references_).first(count), kernels_);
   }
+  if (local_ != nullptr) {
+    const auto count = static_cast<std::size_t>(waiting_);
+    local_->begin(row_, std::span<const std::int64_t>(columns_).first(count),
+                  std::span<const double>(references_).first(count));
+  }
   for (auto bin = static_cast<int>(bins.begin); bin < bins.end; ++bin) {
     table_->transform_bin(kernels_, lanes_.data(), bin, values_.data());
     if (statistics_ != nullptr) {
       kernels_.sum(values_.data(), grid_.angles, sums_.data());
-      statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_);
+      const LanePowers powers =
+          statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_, groups_.data());
+      if (local_ != nullptr) local_->add_bin(bin, values_.data(), sums_.data(), powers, *table_);
     }
     if (map_bins.contains(bin)) maps_->add_bin(bin, values_.data(), kernels_);
   }
   if (maps_ != nullptr) maps_->end(*table_);
+  if (local_ != nullptr) local_->end();
   waiting_ = 0;
 }
 

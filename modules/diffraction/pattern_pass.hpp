@@ -9,6 +9,7 @@
 
 #include "diffraction/aligned_values.hpp"
 #include "diffraction/lane_kernels.hpp"
+#include "diffraction/local_measures.hpp"
 #include "diffraction/map_stack.hpp"
 #include "diffraction/order_free_sum.hpp"
 #include "diffraction/pattern_statistics.hpp"
@@ -18,15 +19,16 @@ namespace mesoglass::diffraction {
 
 class PatternPass {
  public:
-  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)) and `maps` may be null: what is null is left out. Without
-  // statistics only the maps' bins are worked. All must outlive the pass.
+  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)), `maps` and `local` may be null: what is null is left out.
+  // Without statistics only the maps' bins are worked, and `local` must be null. All must outlive the pass.
   PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
-              OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels = best_kernels());
+              OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels = best_kernels(),
+              LocalMeasures* local = nullptr);
 
-  // One pattern; columns of a row must ascend. `reference` is what its maps are divided by. The pattern and the table
-  // must stay until flush(), or until a pattern of another row was added.
+  // One pattern; columns of a row must ascend. `reference` is what its maps are divided by, `group` the statistics'
+  // group. The pattern and the table must stay until flush(), or until a pattern of another row was added.
   void add(std::int64_t row, std::int64_t column, std::span<const float> pattern, const InterpolationTable& table,
-           double reference = 1.0);
+           double reference = 1.0, int group = 0);
   // Works off what waits. After the last pattern of the part that is in memory.
   void flush();
 
@@ -39,6 +41,7 @@ class PatternPass {
   OrderFreeSums* pixel_sums_;
   MapStack* maps_;
   const LaneKernels& kernels_;
+  LocalMeasures* local_;
   std::int64_t row_ = -1;
   std::size_t block_ = 0;
   bool part_open_ = false;
@@ -47,6 +50,7 @@ class PatternPass {
   std::array<const float*, most_lanes> patterns_{};
   std::array<std::int64_t, most_lanes> columns_{};
   std::array<double, most_lanes> references_{};
+  std::array<std::uint8_t, most_lanes> groups_{};
   AlignedValues<float> nothing_;  // what lanes without a pattern show
   AlignedValues<float> lanes_;    // [pixel][lane]
   AlignedValues<float> values_;   // [angle][lane]

@@ -1,5 +1,6 @@
 #include "diffraction/sample_result.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -9,9 +10,16 @@ namespace mesoglass::diffraction {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double enough_areas = 3.0;  // for their scatter to be an error bar
 using Member = std::function<const std::vector<double>&(const AreaResult&)>;
+using Weight = std::function<double(const AreaResult&)>;
 
-Curve average(const std::vector<AreaResult>& areas, const Member& value_of, const Member& error_of) {
+double kept_patterns(const AreaResult& area) {
+  return static_cast<double>(area.counts.kept);
+}
+
+Curve average(const std::vector<AreaResult>& areas, const Member& value_of, const Member& error_of,
+              const Weight& weight_of = kept_patterns) {
   const std::size_t count = value_of(areas.front()).size();
   Curve curve{std::vector<double>(count, nan), std::vector<double>(count, nan)};
   for (std::size_t i = 0; i < count; ++i) {
@@ -19,8 +27,8 @@ Curve average(const std::vector<AreaResult>& areas, const Member& value_of, cons
     bool errors_known = true;
     for (const AreaResult& area : areas) {
       const double value = value_of(area)[i];
-      if (!std::isfinite(value)) continue;
-      const auto weight = static_cast<double>(area.counts.kept);
+      const double weight = weight_of(area);
+      if (!std::isfinite(value) || !(weight > 0.0)) continue;
       const double error = error_of ? error_of(area)[i] : nan;
       sum += weight * value;
       weights += weight;
@@ -31,17 +39,111 @@ Curve average(const std::vector<AreaResult>& areas, const Member& value_of, cons
     if (!(weights > 0.0)) continue;
     curve.value[i] = sum / weights;
     if (errors_known) curve.error[i] = std::sqrt(error_squares) / weights;
-    constexpr double enough_areas = 3.0;
     if (used < enough_areas) continue;
     double squares = 0.0;
     for (const AreaResult& area : areas) {
       const double value = value_of(area)[i];
-      if (std::isfinite(value)) squares += (value - curve.value[i]) * (value - curve.value[i]);
+      if (std::isfinite(value) && weight_of(area) > 0.0) squares += (value - curve.value[i]) * (value - curve.value[i]);
     }
     const double scatter = std::sqrt(squares / (used * (used - 1.0)));
     if (!(curve.error[i] > scatter)) curve.error[i] = scatter;
   }
   return curve;
+}
+
+// Standard deviation between areas.
+std::vector<double> scatter_between(const std::vector<AreaResult>& areas, const Member& value_of) {
+  std::vector<double> result(value_of(areas.front()).size(), nan);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    double count = 0.0, sum = 0.0;
+    for (const AreaResult& area : areas) {
+      if (!std::isfinite(value_of(area)[i])) continue;
+      count += 1.0;
+      sum += value_of(area)[i];
+    }
+    if (count < 2.0) continue;
+    double squares = 0.0;
+    for (const AreaResult& area : areas) {
+      const double away = value_of(area)[i] - sum / count;
+      if (std::isfinite(away)) squares += away * away;
+    }
+    result[i] = std::sqrt(squares / (count - 1.0));
+  }
+  return result;
+}
+
+std::vector<ThicknessBinCurves> average_bins(const std::vector<AreaResult>& areas) {
+  std::vector<ThicknessBinCurves> bins(areas.front().by_thickness.size());
+  for (std::size_t bin = 0; bin < bins.size(); ++bin) {
+    const auto here = [bin](const AreaResult& area) -> const ThicknessBinResult& { return area.by_thickness[bin]; };
+    const Weight weight = [here](const AreaResult& area) { return here(area).patterns; };
+    ThicknessBinCurves& curves = bins[bin];
+    for (const AreaResult& area : areas) {
+      if (!(here(area).patterns > 0.0)) continue;
+      curves.patterns += here(area).patterns;
+      curves.mean_transmittance += here(area).patterns * here(area).mean_transmittance;
+    }
+    curves.mean_transmittance /= curves.patterns;
+    using Values = std::vector<double> PatternAverages::*;
+    const auto of_patterns = [&](Values value, Values error) {
+      Member error_of;
+      if (error != nullptr) {
+        error_of = [here, error](const AreaResult& a) -> const std::vector<double>& { return here(a).averages.*error; };
+      }
+      return average(
+          areas, [here, value](const AreaResult& a) -> const std::vector<double>& { return here(a).averages.*value; },
+          error_of, weight);
+    };
+    curves.order = of_patterns(&PatternAverages::order, &PatternAverages::order_error);
+    curves.odd_even_quality = of_patterns(&PatternAverages::odd_even_quality, nullptr);
+    curves.radial_intensity = of_patterns(&PatternAverages::radial_intensity, nullptr);
+    curves.variance_between = of_patterns(&PatternAverages::variance_between, &PatternAverages::variance_between_error);
+    curves.variance_within = of_patterns(&PatternAverages::variance_within, &PatternAverages::variance_within_error);
+    curves.power = of_patterns(&PatternAverages::power, &PatternAverages::power_error);
+    curves.size = average(
+        areas, [here](const AreaResult& a) -> const auto& { return here(a).size; },
+        [here](const AreaResult& a) -> const auto& { return here(a).size_error; }, weight);
+    curves.area_fraction = average(
+        areas, [here](const AreaResult& a) -> const auto& { return here(a).area_fraction; },
+        [here](const AreaResult& a) -> const auto& { return here(a).area_fraction_error; }, weight);
+  }
+  return bins;
+}
+
+PooledCorrelations pool_correlations(const std::vector<AreaResult>& areas) {
+  PooledCorrelations pooled;
+  for (const LocalMap& map : areas.front().local_maps) pooled.names.push_back(map.name);
+  const std::size_t count = pooled.names.size() * pooled.names.size();
+  for (auto* values : {&pooled.correlation, &pooled.error, &pooled.area_scatter, &pooled.independent}) {
+    values->assign(count, nan);
+  }
+  constexpr double lost = 3.0;           // independent places that Fisher's z costs
+  constexpr double largest = 0.9999999;  // of |r|, so that z is finite
+  for (std::size_t i = 0; i < count; ++i) {
+    double weights = 0.0, sum = 0.0, independent = 0.0;
+    std::vector<double> values;
+    for (const AreaResult& area : areas) {
+      if (i >= area.relations.correlation.size() || !std::isfinite(area.relations.correlation[i])) continue;
+      const double weight = std::fmax(0.1, area.relations.independent[i] - lost);
+      values.push_back(std::atanh(std::clamp(area.relations.correlation[i], -largest, largest)));
+      sum += weight * values.back();
+      weights += weight;
+      independent += area.relations.independent[i];
+    }
+    const auto used = static_cast<double>(values.size());
+    if (values.empty()) continue;
+    const double z = sum / weights;
+    double squares = 0.0;
+    for (const double value : values) squares += (value - z) * (value - z);
+    pooled.correlation[i] = std::tanh(z);
+    pooled.independent[i] = independent;
+    const double slope = 1.0 - pooled.correlation[i] * pooled.correlation[i];  // of tanh
+    pooled.error[i] = slope / std::sqrt(weights);
+    if (used < 2.0) continue;
+    pooled.area_scatter[i] = slope * std::sqrt(squares / (used - 1.0));
+    if (used >= enough_areas) pooled.error[i] = std::fmax(pooled.error[i], pooled.area_scatter[i] / std::sqrt(used));
+  }
+  return pooled;
 }
 
 }  // namespace
@@ -77,6 +179,20 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
       [](const auto& a) -> const auto& { return a.averages.power_error; });
   sample.power_variance =
       average(areas, [](const auto& a) -> const auto& { return a.averages.power_variance; }, {}).value;
+  sample.variance_between = average(
+      areas, [](const auto& a) -> const auto& { return a.averages.variance_between; },
+      [](const auto& a) -> const auto& { return a.averages.variance_between_error; });
+  sample.variance_within = average(
+      areas, [](const auto& a) -> const auto& { return a.averages.variance_within; },
+      [](const auto& a) -> const auto& { return a.averages.variance_within_error; });
+  sample.size_scatter = scatter_between(
+      areas, [](const auto& a) -> const auto& { return a.size; });
+  sample.area_fraction_scatter = scatter_between(
+      areas, [](const auto& a) -> const auto& { return a.area_fraction; });
+  sample.order_scatter = scatter_between(
+      areas, [](const auto& a) -> const auto& { return a.averages.order; });
+  sample.by_thickness = average_bins(areas);
+  sample.correlations = pool_correlations(areas);
   const auto k = sample.k();
   sample.types = find_mro_types({k, sample.size.value, sample.size.error, sample.area_fraction.value,
                                  sample.area_fraction.error, sample.order.value, sample.order.error},

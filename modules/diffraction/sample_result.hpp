@@ -15,6 +15,21 @@ struct Curve {
   std::vector<double> error;
 };
 
+// One bin of thickness over all areas.
+struct ThicknessBinCurves {
+  double patterns = 0.0;
+  double mean_transmittance = 0.0;
+  Curve order, odd_even_quality, radial_intensity, variance_between, variance_within, size, area_fraction, power;
+};
+
+// A correlation between two local maps over the areas: Fisher's z of each, weighted by its independent places less 3.
+struct PooledCorrelations {
+  std::vector<std::string> names;
+  // (maps, maps): r, its standard error (from the independent places, or from the scatter between areas where that is
+  // larger and there are at least three), that scatter alone (NaN for one area), and the independent places of all.
+  std::vector<double> correlation, error, area_scatter, independent;
+};
+
 struct SampleResult {
   KRange k_range;
   int angles = 126;
@@ -24,6 +39,11 @@ struct SampleResult {
   Curve size, size_diameter, area_fraction, order, odd_even_quality, radial_intensity;
   Curve power;  // (orders, bins)
   std::vector<double> power_variance;
+  Curve variance_between, variance_within;
+  // Standard deviation between areas of single areas' values; NaN with fewer than two.
+  std::vector<double> size_scatter, area_fraction_scatter, order_scatter;
+  std::vector<ThicknessBinCurves> by_thickness;
+  PooledCorrelations correlations;
   std::vector<MroType> types;
 
   [[nodiscard]] std::vector<double> k() const;

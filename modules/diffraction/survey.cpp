@@ -212,7 +212,8 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
       transmittances.push_back(sample.transmittance);
     }
     geometry.plane = fit_descan_plane(positions);
-    geometry.median_transmittance = median(std::move(transmittances));
+    geometry.median_transmittance = median(transmittances);
+    geometry.transmittances = std::move(transmittances);
   }
   if (settings.centre) {
     geometry.plane = {};

@@ -27,8 +27,9 @@ struct AreaGeometry {
   Point ring_offset;            // from the disc's centre to the ring's
   std::optional<RingFit> ring;  // at the middle of the scan; none without a ring fit
   Ellipse ellipse;
-  double gain = 1.0;                  // detector units an electron
-  double median_transmittance = 0.0;  // of the sampled patterns, NaN without a disc
+  double gain = 1.0;                   // detector units an electron
+  double median_transmittance = 0.0;   // of the sampled patterns, NaN without a disc
+  std::vector<double> transmittances;  // of the sampled patterns
   std::int64_t sampled_patterns = 0;
   std::vector<float> mean_pattern;  // of the sampled patterns, detector units
   double brightest_mean = 0.0;      // pixel of the sampled patterns' mean, by magnitude

@@ -122,7 +122,8 @@ SampleResult analyse(const Communicator& ranks, const std::filesystem::path& pat
   geometry.push_back(survey_area(ranks, *reader, settings, log));
   const KRange range = choose_k_range(geometry, {0.2}, {&reader->description()}, settings);
   std::vector<AreaResult> areas;
-  areas.push_back(analyse_area(ranks, *reader, geometry.front(), range, settings, log, timers));
+  areas.push_back(analyse_area(ranks, *reader, geometry.front(), range, choose_thickness_bins(geometry, settings),
+                               settings, log, timers));
   return average_areas(std::move(areas), range, 3.0);
 }
 
