@@ -120,6 +120,8 @@ VoxelMultigrid::VoxelMultigrid(const Communicator& communicator, const FiniteEle
     next.mesh = std::make_unique<FiniteElementMesh>(finer->coarsened());
     next.to_finer = std::make_unique<Interpolation>();
     MESOGLASS_PETSC(DMCreateInterpolation(next.mesh->dm(), finer->dm(), next.to_finer->plain.put(), nullptr));
+    // Stored in blocks where it is only to be multiplied with vectors: that is faster so.
+    const bool blocked = level < levels_from_moduli && level + 1 < static_cast<std::size_t>(levels);
     if (level <= levels_from_moduli) {
       auto exchange = next.mesh->create_exchange(2);
       double* moduli = nullptr;
@@ -130,8 +132,7 @@ VoxelMultigrid::VoxelMultigrid(const Communicator& communicator, const FiniteEle
       }
       MESOGLASS_PETSC(VecRestoreArray(exchange.slabs.get(), &moduli));
       exchange.to_elements();
-      // In blocks, but for the level whose operator is to be multiplied: products with a vector take half the time.
-      if (level < levels_from_moduli) MESOGLASS_PETSC(DMSetMatType(next.mesh->dm(), MATBAIJ));
+      if (blocked) MESOGLASS_PETSC(DMSetMatType(next.mesh->dm(), MATBAIJ));
       MESOGLASS_PETSC(DMCreateMatrix(next.mesh->dm(), next.matrix.put()));
       assemble_from_moduli(*next.mesh, elements, 1 << level, exchange.elements.get(), next.matrix.get());
     } else {
@@ -146,7 +147,8 @@ VoxelMultigrid::VoxelMultigrid(const Communicator& communicator, const FiniteEle
       coarse_.back().any_fixed = any_finer_fixed;
       coarse_.back().to_finer->coarse_fixed = next.to_finer->fine_fixed;
     }
-    MESOGLASS_PETSC(MatSetOption(next.matrix.get(), MAT_SPD, PETSC_TRUE));
+    // PETSc's distributed blocked matrices do not know the option.
+    if (!blocked) MESOGLASS_PETSC(MatSetOption(next.matrix.get(), MAT_SPD, PETSC_TRUE));
     coarse_.push_back(std::move(next));
     finer = coarse_.back().mesh.get();
   }

@@ -82,8 +82,13 @@ class ElasticProgramTest(ProgramTest):
     def test_petsc_options_are_honoured(self):
         self.write(young_modulus=88.6 * (0.5 + np.random.default_rng(4).random((4, 6, 8))))
         arguments = ("mg-elastic", "input.h5", "--poisson-ratio", 0.3, "--solver", "petsc", "--output", "out.h5")
-        shown = self.run_ok(*arguments, "--petsc", "-el_ksp_monitor -el_pc_type jacobi -el_ksp_max_it 900")
+        shown = self.run_ok(*arguments, "--petsc", "-el_ksp_monitor -el_pc_type jacobi -el_ksp_max_it 900",
+                            "--iterations", 2)
         self.assertIn("KSP", shown.stdout + shown.stderr)
+        self.run_ok(*arguments, "--overwrite", "--petsc", "-el_ksp_rtol 1e-3", "--summary", "summary.json")
+        self.assertGreater(self.summary("summary.json")["residual"], 1e-7)
+        self.assert_refused(*arguments, "--overwrite", "--petsc", "-el_ksp_max_it 1", exit_code=1,
+                            mentions=["in 1 iterations", "DIVERGED_ITS"])
         self.assert_refused(*arguments, "--overwrite", "--petsc", "-el_kps_monitor", mentions=["el_kps_monitor"])
         self.assert_refused("mg-elastic", "input.h5", "--poisson-ratio", 0.3, "--output", "new.h5", "--petsc", "-el_ksp_monitor",
                             mentions=["--solver petsc"])
@@ -96,6 +101,10 @@ class ElasticProgramTest(ProgramTest):
                             "-el_log_view -el_ksp_view -el_ksp_type minres", ranks=2)
         for text in ("PETSc Performance Summary", "KSPSolve", "type: minres", "type: chebyshev", "type: pbjacobi"):
             self.assertIn(text, shown.stdout)
+        plain = self.run_ok("mg-elastic", "input.h5", "--poisson-ratio", 0.3, "--solver", "petsc", "--overwrite", "--petsc",
+                            "-log_view -el_log_view :log.csv:ascii_csv")
+        self.assertEqual(plain.stdout.count("PETSc Performance Summary:"), 1)
+        self.assertIn("KSPSolve", (self.folder / "log.csv").read_text())
         for phase in ("reading", "setting up", "solving", "writing"):
             self.assertIn(f"time in {phase}", shown.stderr)
         for name in ("iterations", "residual", "peak_memory_gb", "solve_seconds"):

@@ -12,6 +12,7 @@
 #include "elasticity/element_rows.hpp"
 #include "elasticity/finite_element_solver.hpp"
 #include "elasticity/heterogeneous_solver.hpp"
+#include "elasticity/voxel_multigrid.hpp"
 #include "support/mpi_test.hpp"
 
 namespace mesoglass::elasticity {
@@ -143,8 +144,135 @@ TEST(ElementRows, AreTheElementMatrices) {
   }
 }
 
+// Zeroes own entries of `vector` where `mask` is zero and returns how many.
+std::int64_t zero_where_zero(Vec vector, Vec mask) {
+  double* values = nullptr;
+  const double* reached = nullptr;
+  PetscInt own = 0;
+  std::int64_t zeroed = 0;
+  MESOGLASS_PETSC(VecGetLocalSize(vector, &own));
+  MESOGLASS_PETSC(VecGetArray(vector, &values));
+  MESOGLASS_PETSC(VecGetArrayRead(mask, &reached));
+  for (PetscInt i = 0; i < own; ++i) {
+    if (reached[i] != 0.0) continue;
+    values[i] = 0.0;
+    ++zeroed;
+  }
+  MESOGLASS_PETSC(VecRestoreArrayRead(mask, &reached));
+  MESOGLASS_PETSC(VecRestoreArray(vector, &values));
+  return zeroed;
+}
+
+// Every coarse operator against P^T A P of the next finer level's and the interpolation between them, applied to a
+// random vector; the restriction against the interpolation's transpose. Voids that reach the coarse levels, and grips.
+TEST(Multigrid, CoarseOperatorsAreTheGalerkinOnes) {
+  struct Case {
+    VoxelGrid grid;
+    Body body;
+    Faces faces;
+  };
+  for (const auto& [grid, body, faces] : {Case{{32, 16, 16, {0.7, 1.1, 0.9}}, Body::solid, Faces::periodic},
+                                          {{16, 32, 16, {0.7, 1.1, 0.9}}, Body::solid, Faces::gripped_y},
+                                          {{64, 64, 1, {0.7, 1.1, 0.9}}, Body::solid, Faces::periodic},
+                                          {{32, 64, 1, {0.7, 1.1, 1.0}}, Body::plane_strain, Faces::gripped_x}}) {
+    const Medium medium = medium_of(grid, body, [&](auto x, auto y, auto z, double u) {
+      const bool is_void = x >= 1 && x < 13 && y >= 3 && y < 15 && (grid.nz == 1 || z < 12);
+      return is_void ? 0.0 : std::pow(100.0, u - 0.5);
+    });
+    const FiniteElementMesh mesh(communicator(), grid, dimensions_of(body), faces);
+    auto exchange = mesh.create_exchange(2);
+    double* moduli = nullptr;
+    MESOGLASS_PETSC(VecGetArray(exchange.slabs.get(), &moduli));
+    for (std::size_t voxel = 0; voxel < medium.lambda.size(); ++voxel) {
+      moduli[2 * voxel] = medium.lambda[voxel];
+      moduli[2 * voxel + 1] = medium.shear[voxel];
+    }
+    MESOGLASS_PETSC(VecRestoreArray(exchange.slabs.get(), &moduli));
+    exchange.to_elements();
+    StiffnessMatrix fine(mesh, grid, body, exchange.elements.get());
+    const PetscMatrix fine_matrix(fine.create_matrix_free());
+    const int levels = VoxelMultigrid::largest_levels(mesh);
+    // On one rank two operators from the moduli and one from matrices; several ranks in a row may stop earlier.
+    ASSERT_GE(levels, communicator().size() == 1 ? 4 : 3);
+    const VoxelMultigrid multigrid(communicator(), mesh, grid, body, fine, medium.lambda, medium.shear, levels);
+    PetscSolver solver;
+    MESOGLASS_PETSC(KSPCreate(communicator().get(), solver.put()));
+    MESOGLASS_PETSC(KSPSetOperators(solver.get(), fine_matrix.get(), fine_matrix.get()));
+    PC pc = nullptr;
+    MESOGLASS_PETSC(KSPGetPC(solver.get(), &pc));
+    multigrid.set_up(pc);
+    MESOGLASS_PETSC(KSPSetUp(solver.get()));
+    for (PetscInt level = 1; level < levels; ++level) {
+      const auto operator_of = [&](PetscInt which) {
+        KSP smoother = nullptr;
+        Mat matrix = nullptr;
+        MESOGLASS_PETSC(PCMGGetSmoother(pc, which, &smoother));
+        MESOGLASS_PETSC(KSPGetOperators(smoother, &matrix, nullptr));
+        return matrix;
+      };
+      const Mat finer = operator_of(level);
+      const Mat coarser = operator_of(level - 1);
+      Mat interpolation = nullptr;
+      MESOGLASS_PETSC(PCMGGetInterpolation(pc, level, &interpolation));
+      PetscVector x, ax, expected, px, apx, random, restricted;
+      MESOGLASS_PETSC(MatCreateVecs(coarser, x.put(), ax.put()));
+      MESOGLASS_PETSC(VecDuplicate(x.get(), expected.put()));
+      MESOGLASS_PETSC(VecDuplicate(x.get(), restricted.put()));
+      MESOGLASS_PETSC(MatCreateVecs(finer, px.put(), apx.put()));
+      MESOGLASS_PETSC(VecDuplicate(px.get(), random.put()));
+      MESOGLASS_PETSC(VecSetRandom(x.get(), nullptr));
+      MESOGLASS_PETSC(VecSetRandom(random.get(), nullptr));
+      MESOGLASS_PETSC(MatRestrict(interpolation, random.get(), restricted.get()));
+      // Fixed unknowns take no part: nothing is restricted or interpolated to them.
+      MESOGLASS_PETSC(MatInterpolate(interpolation, x.get(), px.get()));
+      const std::int64_t fixed = zero_where_zero(random.get(), px.get()) + zero_where_zero(x.get(), restricted.get());
+      MESOGLASS_PETSC(MatRestrict(interpolation, random.get(), restricted.get()));
+      if (level == levels - 1) {
+        EXPECT_GT(communicator().sum(fixed), 0);
+      }
+      MESOGLASS_PETSC(MatMult(coarser, x.get(), ax.get()));
+      MESOGLASS_PETSC(MatInterpolate(interpolation, x.get(), px.get()));
+      MESOGLASS_PETSC(MatMult(finer, px.get(), apx.get()));
+      MESOGLASS_PETSC(MatRestrict(interpolation, apx.get(), expected.get()));
+      PetscReal difference = 0.0;
+      PetscReal largest = 0.0;
+      PetscScalar forth = 0.0;
+      PetscScalar back = 0.0;
+      MESOGLASS_PETSC(VecDot(random.get(), px.get(), &forth));
+      MESOGLASS_PETSC(VecDot(restricted.get(), x.get(), &back));
+      EXPECT_NEAR(forth, back, 1e-12 * std::abs(forth));
+      MESOGLASS_PETSC(VecNorm(expected.get(), NORM_INFINITY, &largest));
+      MESOGLASS_PETSC(VecAXPY(ax.get(), -1.0, expected.get()));
+      MESOGLASS_PETSC(VecNorm(ax.get(), NORM_INFINITY, &difference));
+      EXPECT_GT(largest, 0.0);
+      EXPECT_LT(difference, 1e-12 * largest) << "level " << level << " of " << levels;
+    }
+  }
+}
+
+// Sharp, stiff balls, the same at every size: what the coarse meshes follow worst.
+TEST(Multigrid, StiffInclusions) {
+  for (const std::int64_t size : {16, 32}) {
+    if (size == 32 && communicator().size() > 1) continue;  // takes seconds
+    const Medium medium =
+        medium_of({size, size, size, {1.0, 1.0, 1.0}}, Body::solid, [&](auto x, auto y, auto z, double) {
+          const auto off = [&](std::int64_t i, double centre) {
+            const double apart = std::abs((static_cast<double>(i) + 0.5) / static_cast<double>(size) - centre);
+            return std::min(apart, 1.0 - apart);
+          };
+          const bool inside = std::hypot(off(x, 0.2), off(y, 0.3), off(z, 0.15)) < 0.15 ||
+                              std::hypot(off(x, 0.55), off(y, 0.75), off(z, 0.6)) < 0.15 ||
+                              std::hypot(off(x, 0.85), off(y, 0.1), off(z, 0.7)) < 0.15;
+          return inside ? 1e3 : 10.0;
+        });
+    auto solver = petsc_solver(medium);
+    ElasticFields fields;
+    EXPECT_LE(solve(solver, medium, {1e-8, 100}, fields).iterations, 15) << size;
+  }
+}
+
 TEST(Multigrid, FewIterationsThatDoNotGrowWithTheMesh) {
-  for (const auto& [contrast, most] : {std::pair{3.0, 8}, {100.0, 12}}) {
+  for (const auto& [contrast, most] : {std::pair{3.0, 8}, {100.0, 9}}) {
     for (const std::int64_t size : {8, 16, 32}) {
       const Medium medium = random_medium({size, size, size, {1.5, 1.5, 1.5}}, contrast);
       auto solver = petsc_solver(medium);
@@ -183,7 +311,7 @@ TEST(Multigrid, VoidsAndStiffInclusions) {
   auto solver = petsc_solver(medium);
   ElasticFields fields;
   const SolveReport report = solve(solver, medium, {1e-9, 200}, fields);
-  EXPECT_LE(report.iterations, 48);
+  EXPECT_LE(report.iterations, 28);
   EXPECT_LT(disagreement(medium, fields, {1e-9, 2000}), 1e-6);
   for (std::size_t voxel = 0; voxel < medium.shear.size(); ++voxel) {
     if (medium.shear[voxel] == 0.0) {
@@ -234,6 +362,45 @@ TEST(PetscOptions, PreconditionersThatNeedEntriesGetThem) {
   EXPECT_THROW((void)petsc_solver(medium), Error);
 }
 
+// PETSc's own tolerance and limit win over the caller's, in later solves too.
+TEST(PetscOptions, ToleranceAndLimitAreTheUsers) {
+  const Medium medium = random_medium({16, 16, 16, {1.0, 1.0, 1.0}}, 3.0);
+  ElasticFields fields;
+  MeanConditions other;
+  other.value[yy] = -0.02;
+  int usual = 0;
+  {
+    auto solver = petsc_solver(medium);
+    usual = solve(solver, medium, {1e-8, 100}, fields).iterations;
+    EXPECT_GT(usual, 5);
+  }
+  {
+    const PetscOptions loose({"-el_ksp_rtol", "1e-3"});
+    auto solver = petsc_solver(medium);
+    for (const MeanConditions& conditions : {stretched(), other}) {
+      const SolveReport report = solve(solver, medium, {1e-8, 100}, fields, conditions);
+      EXPECT_LT(report.iterations, usual - 2);
+      EXPECT_LE(report.residual, 1e-3);
+      EXPECT_GT(report.residual, 1e-6);
+    }
+  }
+  {
+    const PetscOptions short_of_time({"-el_ksp_max_it", "2"});
+    auto solver = petsc_solver(medium);
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      try {
+        (void)solve(solver, medium, {1e-8, 100}, fields);
+        ADD_FAILURE() << "converged";
+      } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("in 2 iterations"), std::string::npos) << error.what();
+      }
+    }
+  }
+  const PetscOptions longer({"-el_ksp_max_it", "100"});
+  auto solver = petsc_solver(medium);
+  EXPECT_EQ(solve(solver, medium, {1e-8, 2}, fields).iterations, usual);
+}
+
 TEST(FiniteElementSolver, StartsFromTheLastSolution) {
   const Medium medium = random_medium({16, 16, 16, {1.0, 1.0, 1.0}}, 10.0);
   auto solver = petsc_solver(medium);
@@ -264,7 +431,7 @@ std::string refusal(const Medium& medium, const SolverSettings& settings) {
 // Real solves that do not converge, each its own way, by the user's own doing.
 TEST(FiniteElementSolver, SaysWhatTheResidualDid) {
   const Medium medium = random_medium({8, 8, 8, {1.0, 1.0, 1.0}}, 100.0);
-  EXPECT_NE(refusal(medium, {1e-12, 12}).find("lately by a factor"), std::string::npos);
+  EXPECT_NE(refusal(medium, {1e-12, 6}).find("lately by a factor"), std::string::npos);
   {
     const PetscOptions overshoot(
         {"-el_ksp_type", "richardson", "-el_ksp_richardson_scale", "5", "-el_pc_type", "pbjacobi"});
