@@ -50,13 +50,7 @@ void IntensityHistogram::add_map(std::span<const float> map) noexcept {
   std::array<std::int32_t, piece> places;
   for (std::size_t begin = 0; begin < map.size(); begin += piece) {
     const std::size_t count = std::min(piece, map.size() - begin);
-    const float* values = map.data() + begin;
-    for (std::size_t i = 0; i < count; ++i) {
-      float place = (values[i] - first) * scale;
-      place = place > 0.0F ? place : 0.0F;  // NaN too
-      place = place < last ? place : last;
-      places[i] = values[i] == values[i] ? static_cast<std::int32_t>(place) : -1;
-    }
+    best_kernels().find_places(map.data() + begin, count, first, scale, last, places.data());
     for (std::size_t i = 0; i < count; ++i) {
       if (places[i] < 0) continue;
       ++counts_[static_cast<std::size_t>(places[i])];
@@ -71,30 +65,12 @@ void IntensityHistogram::add(const IntensityHistogram& other) noexcept {
 }
 
 void MapMoments::add_map(std::span<const float> map) noexcept {
-  // Lanes, so that the compiler can vectorise without reordering one sum.
-  constexpr std::size_t lanes = 8;
-  double counts[lanes] = {}, sums[lanes] = {}, squared[lanes] = {}, cubed[lanes] = {};
-  const std::size_t whole = map.size() / lanes * lanes;
-  for (std::size_t begin = 0; begin < whole; begin += lanes) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const float stored = map[begin + lane];
-      const bool present = stored == stored;
-      const double value = present ? static_cast<double>(stored) : 0.0;
-      counts[lane] += present ? 1.0 : 0.0;
-      sums[lane] += value;
-      squared[lane] += value * value;
-      cubed[lane] += value * value * value;
-    }
-  }
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    count += counts[lane];
-    sum += sums[lane];
-    squares += squared[lane];
-    cubes += cubed[lane];
-  }
-  for (std::size_t i = whole; i < map.size(); ++i) {
-    if (std::isfinite(map[i])) add(static_cast<double>(map[i]));
-  }
+  double four[4];
+  best_kernels().moments(map.data(), nullptr, map.size(), four);
+  count += four[0];
+  sum += four[1];
+  squares += four[2];
+  cubes += four[3];
 }
 
 namespace {
@@ -226,13 +202,15 @@ AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapM
 }
 
 MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::span<const std::uint8_t> kept)
-    : ny_(ny),
-      nx_(nx),
-      present_(static_cast<std::size_t>(ny * nx), 1),
-      weights_(present_.size(), 1.0F),
-      values_(present_.size()),
-      lines_(present_.size()) {
+    : ny_(ny), nx_(nx), weights_(static_cast<std::size_t>(ny * nx), 1.0F) {
+  constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  for (std::size_t i = 0; i < kept.size(); ++i) weights_[i] = kept[i] != 0 ? 1.0F : missing;
+  set_sigma(sigma);
+}
+
+void MapSmoother::set_sigma(double sigma) {
   const int reach = std::max(0, static_cast<int>(std::ceil(3.0 * sigma)));
+  kernel_.clear();
   for (int step = -reach; step <= reach; ++step) {
     kernel_.push_back(sigma > 0.0 ? static_cast<float>(std::exp(-0.5 * step * step / (sigma * sigma))) : 1.0F);
   }
@@ -245,53 +223,40 @@ MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::sp
   }
   noise_squares_ = std::pow(squares / (sum * sum), 2);
   noise_cubes_ = std::pow(cubes / (sum * sum * sum), 2);
-  padded_.assign(static_cast<std::size_t>(nx) + 2 * static_cast<std::size_t>(reach), 0.0F);
-  if (!kept.empty()) present_.assign(kept.begin(), kept.end());
-  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = present_[i] != 0 ? 1.0F : 0.0F;
-  convolve(values_);
-  for (std::size_t i = 0; i < values_.size(); ++i) weights_[i] = values_[i] > 0.0F ? 1.0F / values_[i] : 0.0F;
+  const auto margin = static_cast<std::size_t>(reach);
+  line_.assign(static_cast<std::size_t>(nx_) + 2 * margin, 0.0F);
+  lines_.assign((static_cast<std::size_t>(ny_) + 2 * margin) * static_cast<std::size_t>(nx_), 0.0F);
+  find_weights(weights_);
 }
 
-void MapSmoother::convolve(std::span<float> values) {
+// Rows of zeros above and below and columns of zeros beside the map spare the loops their ends.
+void MapSmoother::convolve(std::span<const float> map, float mean, std::span<float> result) {
   const auto& kernels = best_kernels();
-  const auto reach = static_cast<std::int64_t>(kernel_.size() / 2);
+  const auto taps = static_cast<int>(kernel_.size());
+  const std::int64_t reach = taps / 2;
   const auto width = static_cast<std::size_t>(nx_);
-  std::fill(lines_.begin(), lines_.end(), 0.0F);
   for (std::int64_t y = 0; y < ny_; ++y) {
-    for (std::int64_t from = std::max<std::int64_t>(0, y - reach); from <= std::min(ny_ - 1, y + reach); ++from) {
-      kernels.add_scaled(values.data() + from * nx_, kernel_[static_cast<std::size_t>(from - y + reach)], width,
-                         lines_.data() + y * nx_);
-    }
+    kernels.centre(map.data() + y * nx_, mean, width, lines_.data() + (y + reach) * nx_);
   }
   for (std::int64_t y = 0; y < ny_; ++y) {
-    std::copy_n(lines_.data() + y * nx_, nx_, padded_.data() + reach);
-    float* line = values.data() + y * nx_;
-    std::fill_n(line, nx_, 0.0F);
-    for (std::size_t step = 0; step < kernel_.size(); ++step) {
-      kernels.add_scaled(padded_.data() + step, kernel_[step], width, line);
-    }
+    kernels.weighted_sum(lines_.data() + y * nx_, static_cast<std::ptrdiff_t>(nx_), kernel_.data(), taps, width,
+                         line_.data() + reach);
+    kernels.weighted_sum(line_.data(), 1, kernel_.data(), taps, width, result.data() + y * nx_);
   }
 }
 
-void MapSmoother::set_weights(std::span<const float> map) {
-  bool other = false;
-  for (std::size_t i = 0; i < map.size(); ++i) other |= (map[i] == map[i]) != (present_[i] != 0);
-  if (!other) return;
-  for (std::size_t i = 0; i < map.size(); ++i) {
-    present_[i] = std::isnan(map[i]) ? 0 : 1;
-    values_[i] = present_[i] != 0 ? 1.0F : 0.0F;
-  }
-  convolve(values_);
-  for (std::size_t i = 0; i < values_.size(); ++i) weights_[i] = values_[i] > 0.0F ? 1.0F / values_[i] : 0.0F;
-}
-
-void MapSmoother::smooth(std::span<float> map) {
-  if (kernel_.size() == 1) return;
-  set_weights(map);
-  for (float& value : map) value = value == value ? value : 0.0F;
-  convolve(map);
+void MapSmoother::find_weights(std::span<const float> map) {
   constexpr float missing = std::numeric_limits<float>::quiet_NaN();
-  for (std::size_t i = 0; i < map.size(); ++i) map[i] = present_[i] != 0 ? map[i] * weights_[i] : missing;
+  std::vector<float> present(map.size()), sums(map.size());
+  for (std::size_t i = 0; i < map.size(); ++i) present[i] = std::isnan(map[i]) ? missing : 1.0F;
+  convolve(present, 0.0F, sums);
+  for (std::size_t i = 0; i < map.size(); ++i) weights_[i] = std::isnan(present[i]) ? missing : 1.0F / sums[i];
+}
+
+void MapSmoother::smooth(std::span<float> map, float mean) {
+  if (best_kernels().gaps_differ(map.data(), weights_.data(), map.size())) find_weights(map);
+  convolve(map, mean, map);
+  best_kernels().scale(weights_.data(), map.size(), map.data());  // NaN where there is nothing
 }
 
 }  // namespace mesoglass::diffraction

@@ -84,24 +84,26 @@ class MapSmoother {
  public:
   // `kept`, one byte a position, says which positions maps usually have; empty = all.
   MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::span<const std::uint8_t> kept = {});
-  void smooth(std::span<float> map);
+  void set_sigma(double sigma);
+  // `mean` is subtracted first.
+  void smooth(std::span<float> map, float mean = 0.0F);
   // Sums of the squares and cubes of a value's weights, away from edges: what becomes of white noise's variance and
   // third cumulant.
   [[nodiscard]] double noise_squares() const noexcept { return noise_squares_; }
   [[nodiscard]] double noise_cubes() const noexcept { return noise_cubes_; }
 
  private:
+  void convolve(std::span<const float> map, float mean, std::span<float> result);
+  // For maps with the gaps of this one.
+  void find_weights(std::span<const float> map);
   std::int64_t ny_;
   std::int64_t nx_;
   std::vector<float> kernel_;
   double noise_squares_ = 1.0;
   double noise_cubes_ = 1.0;
-  // Both passes over `values`, zero where there is nothing.
-  void convolve(std::span<float> values);
-  void set_weights(std::span<const float> map);
-  std::vector<std::uint8_t> present_;  // positions that weights_ is for
-  std::vector<float> weights_;         // 1 / sum of the weights of the positions present
-  std::vector<float> values_, lines_, padded_;
+  std::vector<float> weights_;  // 1 / sum of the weights of the positions present, NaN at those that are not
+  std::vector<float> lines_;    // the map with its gaps zero, and rows of zeros above and below
+  std::vector<float> line_;     // one smoothed along the columns, with zeros on both sides
 };
 
 }  // namespace mesoglass::diffraction

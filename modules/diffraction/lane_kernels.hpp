@@ -1,6 +1,6 @@
 // The inner loops of the pattern pass, over several patterns at once: values are laid out [item][lane], one lane a
-// pattern. Compiled once for every instruction set; the widest that the processor has is taken when the program runs.
-// All variants do the same operations in the same order and give the same bits.
+// pattern; and those of the maps. Compiled once for every instruction set; the widest that the processor has is taken
+// when the program runs. All variants do the same operations in the same order and give the same bits.
 #pragma once
 
 #include <cstddef>
@@ -55,10 +55,35 @@ struct LaneKernels {
                  std::uint16_t* stored, std::ptrdiff_t stride);
   // Sum of one pattern in double precision (not over lanes); NaN or infinite where a value is.
   double (*total)(const float* values, std::size_t count);
+
+  // For maps over the scan, one map at a time; NaN = missing.
+  // values[i] = (stored[i] - zero) * step * factors[i], NaN where stored is 0; `factors` may be null (all 1).
+  void (*decode)(const std::uint16_t* stored, std::size_t count, float zero, float step, const float* factors,
+                 float* values);
+  // sums[i] += stored[i], present[i] += 1 where stored is not 0.
+  void (*add_stored)(const std::uint16_t* stored, std::size_t count, std::uint32_t* sums, std::uint32_t* present);
+  // Number, sum, sum of squares and of cubes of the values that are not NaN, and whose `used` is positive where that is
+  // not null. In double precision.
+  void (*moments)(const float* values, const float* used, std::size_t count, double* four);
+  // packed[2 i] = a[i] - mean_a, packed[2 i + 1] = b[i] - mean_b; 0 where missing or not used. `used` may be null.
+  void (*pack_pair)(const float* a, const float* b, float mean_a, float mean_b, const float* used, std::size_t count,
+                    float* packed);
   // sums[i] += |spectrum[i]|^2 of `count` complex numbers.
   void (*add_powers)(const float* spectrum, std::size_t count, double* sums);
-  // target[i] += weight * source[i].
-  void (*add_scaled)(const float* source, float weight, std::size_t count, float* target);
+  // target[i] = values[i] - mean, 0 where missing.
+  void (*centre)(const float* values, float mean, std::size_t count, float* target);
+  // target[i] = sum over k < taps of weights[k] * source[i + k * step].
+  void (*weighted_sum)(const float* source, std::ptrdiff_t step, const float* weights, int taps, std::size_t count,
+                       float* target);
+  // values[i] *= factors[i].
+  void (*scale)(const float* factors, std::size_t count, float* values);
+  // True where a value is NaN in one of the two and not in the other.
+  bool (*gaps_differ)(const float* a, const float* b, std::size_t count);
+  // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; -1 where missing.
+  void (*find_places)(const float* values, std::size_t count, float lowest, float scale, float last,
+                      std::int32_t* places);
+  // flags[i] = 1 where values[i] > threshold, else 0.
+  void (*flag_above)(const float* values, float threshold, std::size_t count, std::uint8_t* flags);
 };
 
 // What this processor can run, the widest first; the last is portable.

@@ -217,16 +217,247 @@ double total(const float* values, std::size_t count) {
   return rest + ((all[0] + all[1]) + (all[2] + all[3]));
 }
 
-void add_powers(const float* spectrum, std::size_t count, double* sums) {
-  for (std::size_t index = 0; index < count; ++index) {
-    const float real = spectrum[2 * index];
-    const float imaginary = spectrum[2 * index + 1];
-    sums[index] += static_cast<double>(real * real + imaginary * imaginary);
+// ---- Maps: eight positions at once, the rest one by one with the same operations ----
+
+typedef std::int32_t GroupIntegers __attribute__((vector_size(4 * group)));
+typedef std::uint32_t GroupCounts __attribute__((vector_size(4 * group)));
+typedef std::uint16_t GroupShorts __attribute__((vector_size(2 * group)));
+typedef std::int8_t GroupBytes __attribute__((vector_size(group)));
+
+constexpr float missing_value = __builtin_nanf("");
+
+// The same bits as another vector.
+template <typename To, typename From>
+MESOGLASS_INLINE To as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  __builtin_memcpy(&to, &from, sizeof(To));
+  return to;
+}
+
+MESOGLASS_INLINE Group masked(const Group& values, const GroupIntegers& mask) {
+  return as<Group>(as<GroupIntegers>(values) & mask);
+}
+
+// Calls `many(first)` for whole groups and `one(index)` for what is left.
+template <typename Many, typename One>
+MESOGLASS_INLINE void over(std::size_t count, Many&& many, One&& one) {
+  std::size_t index = 0;
+  for (; index + group <= count; index += group) many(index);
+  for (; index < count; ++index) one(index);
+}
+
+void decode(const std::uint16_t* stored, std::size_t count, float zero, float step, const float* factors,
+            float* values) {
+  const Group missing = Group{} + missing_value;
+  const GroupIntegers missing_bits = as<GroupIntegers>(missing);
+  const auto decoded = [&](const std::uint16_t* from) __attribute__((always_inline)) {
+    const GroupIntegers whole = __builtin_convertvector(load<GroupShorts>(from), GroupIntegers);
+    const Group level = (__builtin_convertvector(whole, Group) - zero) * step;
+    const GroupIntegers absent = whole == 0;
+    const GroupIntegers bits = (as<GroupIntegers>(level) & ~absent) | (missing_bits & absent);
+    return as<Group>(bits);
+  };
+  const auto one = [&](std::size_t i) __attribute__((always_inline)) {
+    return stored[i] == 0 ? missing_value : (static_cast<float>(stored[i]) - zero) * step;
+  };
+  if (factors == nullptr) {
+    over(
+        count, [&](std::size_t i) __attribute__((always_inline)) { store(decoded(stored + i), values + i); },
+        [&](std::size_t i) { values[i] = one(i); });
+  } else {
+    over(
+        count,
+        [&](std::size_t i)
+            __attribute__((always_inline)) { store(decoded(stored + i) * load<Group>(factors + i), values + i); },
+        [&](std::size_t i) { values[i] = one(i) * factors[i]; });
   }
 }
 
-void add_scaled(const float* source, float weight, std::size_t count, float* target) {
-  for (std::size_t index = 0; index < count; ++index) target[index] += weight * source[index];
+void add_stored(const std::uint16_t* stored, std::size_t count, std::uint32_t* sums, std::uint32_t* present) {
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const GroupCounts whole = __builtin_convertvector(load<GroupShorts>(stored + i), GroupCounts);
+        store(load<GroupCounts>(sums + i) + whole, sums + i);
+        const GroupIntegers there = whole != 0;  // -1 where true
+        store(load<GroupCounts>(present + i) - as<GroupCounts>(there), present + i);
+      },
+      [&](std::size_t i) {
+        sums[i] += stored[i];
+        present[i] += stored[i] != 0 ? 1U : 0U;
+      });
+}
+
+void moments(const float* values, const float* used, std::size_t count, double* four) {
+  Half sums[2] = {}, squares[2] = {}, cubes[2] = {};
+  GroupIntegers absent = {};
+  std::size_t index = 0;
+  for (; index + group <= count; index += group) {
+    const Group here = load<Group>(values + index);
+    GroupIntegers mask = here == here;
+    if (used != nullptr) mask &= load<Group>(used + index) > 0.0F;
+    absent += mask + 1;
+    const Group kept = masked(here, mask);
+    for (int half = 0; half < 2; ++half) {
+      const Half value =
+          __builtin_convertvector(load<HalfFloats>(reinterpret_cast<const float*>(&kept) + half * group / 2), Half);
+      sums[half] += value;
+      squares[half] += value * value;
+      cubes[half] += value * value * value;
+    }
+  }
+  double rest[4] = {static_cast<double>(index), 0.0, 0.0, 0.0};
+  for (int lane = 0; lane < group; ++lane) rest[0] -= static_cast<double>(absent[lane]);
+  for (; index < count; ++index) {
+    if (values[index] != values[index] || (used != nullptr && !(used[index] > 0.0F))) continue;
+    const auto value = static_cast<double>(values[index]);
+    rest[0] += 1.0;
+    rest[1] += value;
+    rest[2] += value * value;
+    rest[3] += value * value * value;
+  }
+  const Half all[3] = {sums[0] + sums[1], squares[0] + squares[1], cubes[0] + cubes[1]};
+  four[0] = rest[0];
+  for (int power = 0; power < 3; ++power) {
+    four[power + 1] = rest[power + 1] + ((all[power][0] + all[power][1]) + (all[power][2] + all[power][3]));
+  }
+}
+
+void pack_pair(const float* a, const float* b, float mean_a, float mean_b, const float* used, std::size_t count,
+               float* packed) {
+  const auto centred = [&](const float* from, float mean, std::size_t i) __attribute__((always_inline)) {
+    const Group value = load<Group>(from + i) - mean;
+    GroupIntegers mask = value == value;
+    if (used != nullptr) mask &= load<Group>(used + i) > 0.0F;
+    return masked(value, mask);
+  };
+  const auto one = [&](const float* from, float mean, std::size_t i) {
+    const float value = from[i] - mean;
+    return value == value && (used == nullptr || used[i] > 0.0F) ? value : 0.0F;
+  };
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const Group left = centred(a, mean_a, i);
+        const Group right = centred(b, mean_b, i);
+        store(__builtin_shufflevector(left, right, 0, 8, 1, 9, 2, 10, 3, 11), packed + 2 * i);
+        store(__builtin_shufflevector(left, right, 4, 12, 5, 13, 6, 14, 7, 15), packed + 2 * i + group);
+      },
+      [&](std::size_t i) {
+        packed[2 * i] = one(a, mean_a, i);
+        packed[2 * i + 1] = one(b, mean_b, i);
+      });
+}
+
+void add_powers(const float* spectrum, std::size_t count, double* sums) {
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const Group low = load<Group>(spectrum + 2 * i);
+        const Group high = load<Group>(spectrum + 2 * i + group);
+        const Group low_squares = low * low;
+        const Group high_squares = high * high;
+        add_to(__builtin_shufflevector(low_squares, high_squares, 0, 2, 4, 6, 8, 10, 12, 14) +
+                   __builtin_shufflevector(low_squares, high_squares, 1, 3, 5, 7, 9, 11, 13, 15),
+               sums + i);
+      },
+      [&](std::size_t i) {
+        const float real = spectrum[2 * i];
+        const float imaginary = spectrum[2 * i + 1];
+        sums[i] += static_cast<double>(real * real + imaginary * imaginary);
+      });
+}
+
+void centre(const float* values, float mean, std::size_t count, float* target) {
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const Group value = load<Group>(values + i) - mean;
+        store(masked(value, value == value), target + i);
+      },
+      [&](std::size_t i) {
+        const float value = values[i] - mean;
+        target[i] = value == value ? value : 0.0F;
+      });
+}
+
+void weighted_sum(const float* source, std::ptrdiff_t step, const float* weights, int taps, std::size_t count,
+                  float* target) {
+  constexpr int tile = 4;  // sums held in registers
+  std::size_t index = 0;
+  for (; index + tile * group <= count; index += tile * group) {
+    Group sums[tile] = {};
+    const float* from = source + index;
+    for (int k = 0; k < taps; ++k, from += step) {
+#pragma GCC unroll 4
+      for (int i = 0; i < tile; ++i) sums[i] += weights[k] * load<Group>(from + i * group);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < tile; ++i) store(sums[i], target + index + static_cast<std::size_t>(i) * group);
+  }
+  for (; index < count; ++index) {
+    float sum = 0.0F;
+    const float* from = source + index;
+    for (int k = 0; k < taps; ++k, from += step) sum += weights[k] * *from;
+    target[index] = sum;
+  }
+}
+
+void scale(const float* factors, std::size_t count, float* values) {
+  over(
+      count,
+      [&](std::size_t i)
+          __attribute__((always_inline)) { store(load<Group>(values + i) * load<Group>(factors + i), values + i); },
+      [&](std::size_t i) { values[i] *= factors[i]; });
+}
+
+bool gaps_differ(const float* a, const float* b, std::size_t count) {
+  GroupIntegers differ = {};
+  bool rest = false;
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const Group left = load<Group>(a + i);
+        const Group right = load<Group>(b + i);
+        differ |= (left == left) ^ (right == right);
+      },
+      [&](std::size_t i) { rest |= (a[i] == a[i]) != (b[i] == b[i]); });
+  for (int lane = 0; lane < group; ++lane) rest |= differ[lane] != 0;
+  return rest;
+}
+
+void find_places(const float* values, std::size_t count, float lowest, float scaling, float last,
+                 std::int32_t* places) {
+  const Group top = Group{} + last;
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const Group value = load<Group>(values + i);
+        Group place = (value - lowest) * scaling;
+        place = masked(place, place > 0.0F);  // NaN too
+        const GroupIntegers below = place < top;
+        const GroupIntegers limited = (as<GroupIntegers>(place) & below) | (as<GroupIntegers>(top) & ~below);
+        const GroupIntegers whole = __builtin_convertvector(as<Group>(limited), GroupIntegers);
+        const GroupIntegers present = value == value;
+        store(whole | ~present, places + i);
+      },
+      [&](std::size_t i) {
+        float place = (values[i] - lowest) * scaling;
+        place = place > 0.0F ? place : 0.0F;
+        place = place < last ? place : last;
+        places[i] = values[i] == values[i] ? static_cast<std::int32_t>(place) : -1;
+      });
+}
+
+void flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {
+  over(
+      count,
+      [&](std::size_t i) __attribute__((always_inline)) {
+        const GroupIntegers above = load<Group>(values + i) > threshold;
+        store(__builtin_convertvector(above, GroupBytes) & 1, flags + i);
+      },
+      [&](std::size_t i) { flags[i] = values[i] > threshold ? 1 : 0; });
 }
 
 }  // namespace
@@ -242,7 +473,16 @@ const LaneKernels kernels = {MESOGLASS_VARIANT_NAME,
                              accumulate,
                              encode,
                              total,
+                             decode,
+                             add_stored,
+                             moments,
+                             pack_pair,
                              add_powers,
-                             add_scaled};
+                             centre,
+                             weighted_sum,
+                             scale,
+                             gaps_differ,
+                             find_places,
+                             flag_above};
 
 }  // namespace mesoglass::diffraction::MESOGLASS_VARIANT

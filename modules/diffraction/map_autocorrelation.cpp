@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/fft.hpp"
+#include "diffraction/aligned_values.hpp"
 #include "diffraction/lane_kernels.hpp"
 
 namespace mesoglass::diffraction {
@@ -17,9 +18,13 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-// The next length made of the factors 2, 3, 5, 7 only, even.
+// Columns that are transformed at once: a cache line of single-precision complex numbers.
+constexpr int block_columns = 8;
+
+// The next length made of the factors 2, 3, 5, 7 only, a multiple of eight: what FFTW is fastest at.
 int fast_length(std::int64_t least) {
-  for (int length = static_cast<int>(least + least % 2);; length += 2) {
+  for (int length = static_cast<int>((least + block_columns - 1) / block_columns * block_columns);;
+       length += block_columns) {
     int rest = length;
     for (const int factor : {2, 3, 5, 7}) {
       while (rest % factor == 0) rest /= factor;
@@ -147,6 +152,8 @@ SpeckleSize speckle_size(std::span<const LagValue> lags, double positions, doubl
   return result;
 }
 
+// Two maps are one complex number a position: |A + iB|^2 at a frequency and at its opposite add up to 2 (|A|^2 +
+// |B|^2), so that the real part of the sum's transform is the sum of both autocorrelations.
 struct MapAutocorrelation::State {
   std::int64_t ny = 0;
   std::int64_t nx = 0;
@@ -154,45 +161,93 @@ struct MapAutocorrelation::State {
   int height = 0;  // padded
   int width = 0;
   double kept_positions = 0.0;
-  std::vector<std::uint8_t> kept;
-  FftBuffer<float> padded;                  // (height, 2 (width / 2 + 1)): real in, spectrum out
-  std::vector<std::vector<double>> powers;  // a group, (height, width / 2 + 1)
+  AlignedValues<float> kept;                  // 1 or 0 a position; empty where all are
+  std::vector<float> nothing;                 // a line of zeros
+  FftBuffer<float> line;                      // (width) complex: two maps' line, padded
+  FftBuffer<float> lines;                     // (height, width) complex: transformed lines; zero beyond ny
+  FftBuffer<float> columns;                   // (height, block_columns) complex: transformed columns
+  std::vector<AlignedValues<double>> powers;  // a group: (width / block_columns, height, block_columns)
   std::vector<int> maps;
+  std::vector<std::vector<double>> products;  // a group, of `powers`; empty where they have changed since
   std::vector<double> pairs;  // autocorrelation of the kept positions, (largest_lag + 1) x (2 largest_lag + 1)
-  fftwf_plan lines = nullptr;
-  fftwf_plan columns = nullptr;
-  mutable RealBuffer correlation;
-  mutable ComplexBuffer spectrum;
+  fftwf_plan line_plan = nullptr;
+  fftwf_plan column_plan = nullptr;
+  // Back to lags, in double precision.
+  RealBuffer power_block;   // (height, block_columns)
+  ComplexBuffer lag_block;  // (height / 2 + 1, block_columns)
+  ComplexBuffer lag_lines;  // (largest_lag + 1, width)
+  fftw_plan lag_column_plan = nullptr;
+  fftw_plan lag_line_plan = nullptr;
 
   ~State() {
-    if (lines != nullptr) fftwf_destroy_plan(lines);
-    if (columns != nullptr) fftwf_destroy_plan(columns);
+    for (const fftwf_plan plan : {line_plan, column_plan}) {
+      if (plan != nullptr) fftwf_destroy_plan(plan);
+    }
+    for (const fftw_plan plan : {lag_column_plan, lag_line_plan}) {
+      if (plan != nullptr) fftw_destroy_plan(plan);
+    }
   }
-  [[nodiscard]] std::size_t half_width() const { return static_cast<std::size_t>(width / 2 + 1); }
+  [[nodiscard]] std::size_t block_values() const {
+    return static_cast<std::size_t>(height) * static_cast<std::size_t>(block_columns);
+  }
+  [[nodiscard]] const float* used(std::int64_t row) const { return kept.empty() ? nullptr : kept.data() + row * nx; }
 
-  // The map's powers from `padded`, whose rows beyond ny are zero.
-  void transform() {
-    fftwf_execute(lines);
-    fftwf_execute(columns);
+  void make_plans() {
+    const auto single = [](FftBuffer<float>& buffer) { return reinterpret_cast<fftwf_complex*>(buffer.data()); };
+    const auto whole = [](ComplexBuffer& buffer) { return reinterpret_cast<fftw_complex*>(buffer.data()); };
+    const int line_length[1] = {width};
+    const int column_length[1] = {height};
+    line_plan = fftwf_plan_many_dft(1, line_length, 1, single(line), nullptr, 1, width, single(lines), nullptr, 1,
+                                    width, FFTW_FORWARD, FFTW_ESTIMATE);
+    column_plan = fftwf_plan_many_dft(1, column_length, block_columns, single(lines), nullptr, width, 1,
+                                      single(columns), nullptr, block_columns, 1, FFTW_FORWARD, FFTW_ESTIMATE);
+    lag_column_plan =
+        fftw_plan_many_dft_r2c(1, column_length, block_columns, power_block.data(), nullptr, block_columns, 1,
+                               whole(lag_block), nullptr, block_columns, 1, FFTW_ESTIMATE);
+    lag_line_plan = fftw_plan_many_dft(1, line_length, largest_lag + 1, whole(lag_lines), nullptr, 1, width,
+                                       whole(lag_lines), nullptr, 1, width, FFTW_FORWARD, FFTW_ESTIMATE);
+    if (line_plan == nullptr || column_plan == nullptr || lag_column_plan == nullptr || lag_line_plan == nullptr) {
+      throw failure("FFTW makes no plan for maps of {} x {} (out of memory?)", height, width);
+    }
   }
 
-  // Sums of products at the lags of the half plane from a sum of powers.
-  [[nodiscard]] std::vector<double> correlate(std::span<const double> power) const {
-    for (std::size_t index = 0; index < power.size(); ++index) spectrum[index] = power[index];
-    const int shape[2] = {height, width};
-    fftw_plan plan = fftw_plan_dft_c2r(2, shape, reinterpret_cast<fftw_complex*>(spectrum.data()), correlation.data(),
-                                       FFTW_ESTIMATE);
-    if (plan == nullptr) throw failure("FFTW makes no plan for {} x {} (out of memory?)", height, width);
-    fftw_execute(plan);
-    fftw_destroy_plan(plan);
+  // Adds the powers of two maps from which their means are taken.
+  void add(const float* a, const float* b, float mean_a, float mean_b, AlignedValues<double>& sums) {
+    const LaneKernels& kernels = best_kernels();
+    const auto row_values = static_cast<std::size_t>(nx);
+    for (std::int64_t y = 0; y < ny; ++y) {
+      kernels.pack_pair(a + y * nx, b != nullptr ? b + y * nx : nothing.data(), mean_a, mean_b, used(y), row_values,
+                        line.data());
+      fftwf_execute_dft(line_plan, reinterpret_cast<fftwf_complex*>(line.data()),
+                        reinterpret_cast<fftwf_complex*>(lines.data()) + y * width);
+    }
+    for (int block = 0; block < width / block_columns; ++block) {
+      fftwf_execute_dft(column_plan, reinterpret_cast<fftwf_complex*>(lines.data()) + block * block_columns,
+                        reinterpret_cast<fftwf_complex*>(columns.data()));
+      kernels.add_powers(columns.data(), block_values(),
+                         sums.data() + static_cast<std::size_t>(block) * block_values());
+    }
+  }
+
+  // Sums of products at the lags of the half plane from a sum of powers: along the columns first, of which only the
+  // lags wanted go on.
+  [[nodiscard]] std::vector<double> correlate(const AlignedValues<double>& power) {
+    for (int block = 0; block < width / block_columns; ++block) {
+      std::copy_n(power.data() + static_cast<std::size_t>(block) * block_values(), block_values(), power_block.data());
+      fftw_execute(lag_column_plan);
+      for (int dy = 0; dy <= largest_lag; ++dy) {
+        std::copy_n(lag_block.data() + dy * block_columns, block_columns,
+                    lag_lines.data() + dy * width + block * block_columns);
+      }
+    }
+    fftw_execute(lag_line_plan);
     const double scale = 1.0 / (static_cast<double>(height) * width);
     std::vector<double> result;
     result.reserve(static_cast<std::size_t>((largest_lag + 1) * (2 * largest_lag + 1)));
     for (int dy = 0; dy <= largest_lag; ++dy) {
       for (int dx = -largest_lag; dx <= largest_lag; ++dx) {
         const int column = dx < 0 ? dx + width : dx;
-        result.push_back(scale * correlation[static_cast<std::size_t>(dy) * static_cast<std::size_t>(width) +
-                                             static_cast<std::size_t>(column)]);
+        result.push_back(scale * lag_lines[static_cast<std::size_t>(dy * width + column)].real());
       }
     }
     return result;
@@ -208,36 +263,28 @@ MapAutocorrelation::MapAutocorrelation(std::int64_t ny, std::int64_t nx, int lar
   s.largest_lag = largest_lag;
   s.height = fast_length(ny + largest_lag);
   s.width = fast_length(nx + largest_lag);
-  s.kept.assign(kept.begin(), kept.end());
-  const std::size_t half = s.half_width();
   const auto height = static_cast<std::size_t>(s.height);
-  s.padded.assign(height * half * 2, 0.0F);
-  s.correlation.resize(height * static_cast<std::size_t>(s.width));
-  s.spectrum.resize(height * half);
-  auto* complex = reinterpret_cast<fftwf_complex*>(s.padded.data());
-  const int line_length[1] = {s.width};
-  const int column_length[1] = {s.height};
-  s.lines =
-      fftwf_plan_many_dft_r2c(1, line_length, static_cast<int>(ny), s.padded.data(), nullptr, 1,
-                              static_cast<int>(2 * half), complex, nullptr, 1, static_cast<int>(half), FFTW_ESTIMATE);
-  s.columns = fftwf_plan_many_dft(1, column_length, static_cast<int>(half), complex, nullptr, static_cast<int>(half), 1,
-                                  complex, nullptr, static_cast<int>(half), 1, FFTW_FORWARD, FFTW_ESTIMATE);
-  if (s.lines == nullptr || s.columns == nullptr) {
-    throw failure("FFTW makes no plan for maps of {} x {} (out of memory?)", s.height, s.width);
-  }
-  s.powers.assign(static_cast<std::size_t>(groups), std::vector<double>(height * half, 0.0));
+  const auto width = static_cast<std::size_t>(s.width);
+  s.nothing.assign(static_cast<std::size_t>(nx), 0.0F);
+  s.line.assign(2 * width, 0.0F);
+  s.lines.assign(2 * width * height, 0.0F);
+  s.columns.assign(2 * s.block_values(), 0.0F);
+  s.power_block.assign(s.block_values(), 0.0);
+  s.lag_block.assign((height / 2 + 1) * block_columns, 0.0);
+  s.lag_lines.assign(static_cast<std::size_t>(largest_lag + 1) * width, 0.0);
+  s.make_plans();
+  s.powers.assign(static_cast<std::size_t>(groups), AlignedValues<double>(height * width, 0.0));
+  s.products.resize(static_cast<std::size_t>(groups));
   s.maps.assign(static_cast<std::size_t>(groups), 0);
-  for (std::int64_t y = 0; y < ny; ++y) {
-    for (std::int64_t x = 0; x < nx; ++x) {
-      const float value = s.kept[static_cast<std::size_t>(y * nx + x)] != 0 ? 1.0F : 0.0F;
-      s.padded[static_cast<std::size_t>(y) * 2 * half + static_cast<std::size_t>(x)] = value;
-      s.kept_positions += static_cast<double>(value);
-    }
+  std::vector<float> positions(kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    positions[i] = kept[i] != 0 ? 1.0F : 0.0F;
+    s.kept_positions += static_cast<double>(positions[i]);
   }
-  s.transform();
-  best_kernels().add_powers(s.padded.data(), height * half, s.powers[0].data());
+  s.add(positions.data(), nullptr, 0.0F, 0.0F, s.powers[0]);
   s.pairs = s.correlate(s.powers[0]);
   for (double& count : s.pairs) count = std::round(count);
+  if (s.kept_positions < static_cast<double>(kept.size())) s.kept.assign(positions.begin(), positions.end());
   clear();
 }
 
@@ -245,73 +292,58 @@ MapAutocorrelation::~MapAutocorrelation() = default;
 
 void MapAutocorrelation::clear() {
   for (auto& power : state_->powers) std::fill(power.begin(), power.end(), 0.0);
+  for (auto& products : state_->products) products.clear();
   std::fill(state_->maps.begin(), state_->maps.end(), 0);
 }
 
-bool MapAutocorrelation::add(std::span<const float> map, int group) {
+std::array<bool, 2> MapAutocorrelation::add_pair(std::span<const float> a, std::span<const float> b, int group) {
   State& s = *state_;
-  double sum = 0.0;
-  double present = 0.0;
-  for (std::int64_t y = 0; y < s.ny; ++y) {
-    // Lanes, so that the compiler can vectorise without reordering one sum.
-    constexpr std::int64_t lanes = 8;
-    double sums[lanes] = {}, counts[lanes] = {};
-    const float* source = map.data() + y * s.nx;
-    const std::uint8_t* kept = s.kept.data() + y * s.nx;
-    for (std::int64_t begin = 0; begin < s.nx; begin += lanes) {
-      const std::int64_t here = std::min(lanes, s.nx - begin);
-      for (std::int64_t lane = 0; lane < here; ++lane) {
-        const float value = source[begin + lane];
-        const bool use = kept[begin + lane] != 0 && value - value == 0.0F;  // finite
-        sums[lane] += use ? static_cast<double>(value) : 0.0;
-        counts[lane] += use ? 1.0 : 0.0;
-      }
-    }
-    for (std::int64_t lane = 0; lane < lanes; ++lane) {
-      sum += sums[lane];
-      present += counts[lane];
-    }
+  std::array<const float*, 2> maps = {a.data(), b.empty() ? nullptr : b.data()};
+  std::array<float, 2> means{};
+  std::array<bool, 2> used{};
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (maps[i] == nullptr) continue;
+    double moments[4];
+    best_kernels().moments(maps[i], s.kept.empty() ? nullptr : s.kept.data(), a.size(), moments);
+    used[i] = moments[0] > 0.5 * s.kept_positions;
+    if (used[i]) means[i] = static_cast<float>(moments[1] / moments[0]);
   }
-  if (!(present > 0.5 * s.kept_positions)) return false;
-  const auto mean = static_cast<float>(sum / present);
-  const std::size_t stride = 2 * s.half_width();
-  for (std::int64_t y = 0; y < s.ny; ++y) {
-    float* line = s.padded.data() + static_cast<std::size_t>(y) * stride;
-    const float* source = map.data() + y * s.nx;
-    const std::uint8_t* kept = s.kept.data() + y * s.nx;
-    for (std::int64_t x = 0; x < s.nx; ++x) {
-      const float value = source[x] - mean;
-      line[x] = kept[x] != 0 && value - value == 0.0F ? value : 0.0F;
-    }
-    std::fill(line + s.nx, line + stride, 0.0F);
+  if (!used[0]) {
+    maps[0] = maps[1];
+    means[0] = means[1];
   }
-  std::fill(s.padded.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(s.ny) * stride), s.padded.end(),
-            0.0F);
-  s.transform();
+  if (!used[0] && !used[1]) return used;
   const auto place = static_cast<std::size_t>(group);
-  best_kernels().add_powers(s.padded.data(), s.powers[place].size(), s.powers[place].data());
-  ++s.maps[place];
-  return true;
+  const bool both = used[0] && used[1];
+  s.add(maps[0], both ? maps[1] : nullptr, means[0], both ? means[1] : 0.0F, s.powers[place]);
+  s.products[place].clear();
+  s.maps[place] += both ? 2 : 1;
+  return used;
+}
+
+bool MapAutocorrelation::add(std::span<const float> map, int group) {
+  return add_pair(map, {}, group)[0];
 }
 
 std::vector<LagValue> MapAutocorrelation::lags(int left_out) const {
-  const State& s = *state_;
-  std::vector<double> power(s.powers.front().size(), 0.0);
+  State& s = *state_;
+  std::vector<double> sums(s.pairs.size(), 0.0);
   double maps = 0.0;
   for (std::size_t group = 0; group < s.powers.size(); ++group) {
-    if (static_cast<int>(group) == left_out) continue;
-    for (std::size_t index = 0; index < power.size(); ++index) power[index] += s.powers[group][index];
+    if (static_cast<int>(group) == left_out || s.maps[group] == 0) continue;
+    auto& products = s.products[group];
+    if (products.empty()) products = s.correlate(s.powers[group]);
+    for (std::size_t index = 0; index < sums.size(); ++index) sums[index] += products[index];
     maps += s.maps[group];
   }
   std::vector<LagValue> result;
   if (!(maps > 0.0)) return result;
-  const std::vector<double> products = s.correlate(power);
   std::size_t index = 0;
   for (int dy = 0; dy <= s.largest_lag; ++dy) {
     for (int dx = -s.largest_lag; dx <= s.largest_lag; ++dx, ++index) {
       if (dy == 0 && dx < 0) continue;  // the other half plane
       if (!(s.pairs[index] > 0.0)) continue;
-      result.push_back({dx, dy, products[index] / (maps * s.pairs[index]), s.pairs[index]});
+      result.push_back({dx, dy, sums[index] / (maps * s.pairs[index]), s.pairs[index]});
     }
   }
   return result;
@@ -328,8 +360,9 @@ int MapAutocorrelation::maps(int group) const noexcept {
 }
 
 double MapAutocorrelation::bytes(std::int64_t ny, std::int64_t nx, int largest_lag, int groups) noexcept {
-  const double points = static_cast<double>(fast_length(ny + largest_lag)) * (fast_length(nx + largest_lag) / 2 + 1);
-  return points * (8.0 * groups + 8.0 + 16.0 + 16.0);
+  const double width = fast_length(nx + largest_lag);
+  const double points = fast_length(ny + largest_lag) * width;
+  return points * (8.0 * groups + 8.0) + 16.0 * (largest_lag + 1) * width + 4.0 * static_cast<double>(ny * nx);
 }
 
 }  // namespace mesoglass::diffraction

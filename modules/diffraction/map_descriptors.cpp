@@ -5,43 +5,14 @@
 #include <limits>
 #include <vector>
 
-#include "diffraction/area_fraction.hpp"
+#include "core/random_stream.hpp"
 #include "diffraction/jackknife.hpp"
-#include "diffraction/speckle_regions.hpp"
 
 namespace mesoglass::diffraction {
 
 namespace {
 
 constexpr int null_maps = 9;
-
-// A map's mean holds what stands still: the ring's residual ellipticity, the detector's response.
-void remove_mean(std::span<float> map) {
-  MapMoments moments;
-  moments.add_map(map);
-  if (!(moments.count > 0.0)) return;
-  const auto mean = static_cast<float>(moments.sum / moments.count);
-  for (float& value : map) value -= mean;
-}
-
-// What changes slowly over the scan at this k, thickness above all: the mean over the angles, smoothed so widely that
-// single domains do not show. As factors that take it out; 1 where nothing is known.
-std::vector<float> slow_change(const BinMaps& maps, std::span<const std::uint8_t> kept, double sigma) {
-  const auto positions = static_cast<std::size_t>(maps.ny() * maps.nx());
-  std::vector<float> map(positions), sums(positions, 0.0F), counts(positions, 0.0F);
-  for (int angle = 0; angle < maps.angles(); ++angle) {
-    maps.copy_map(angle, map);
-    for (std::size_t i = 0; i < positions; ++i) {
-      const bool present = map[i] == map[i];
-      sums[i] += present ? map[i] : 0.0F;
-      counts[i] += present ? 1.0F : 0.0F;
-    }
-  }
-  for (std::size_t i = 0; i < positions; ++i) sums[i] /= counts[i];  // NaN where nothing was recorded
-  MapSmoother(maps.ny(), maps.nx(), sigma, kept).smooth(sums);
-  for (float& value : sums) value = value > 0.0F ? 1.0F / value : 1.0F;
-  return sums;
-}
 
 double median_of(std::vector<double> values) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -78,8 +49,46 @@ struct SpeckleWidths {
 
 }  // namespace
 
-MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlation, std::span<const std::uint8_t> kept,
-                             double most_false) {
+MapDescriber::MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int largest_lag,
+                           std::span<const std::uint8_t> kept)
+    : angles_(angles),
+      positions_(static_cast<std::size_t>(ny * nx)),
+      kept_(kept.begin(), kept.end()),
+      correlation_(ny, nx, largest_lag, kept, angle_groups),
+      slow_(ny, nx, largest_lag, kept),
+      smoother_(ny, nx, 0.0, kept),
+      labeller_(ny, nx),
+      maps_(positions_ * static_cast<std::size_t>(angles)),
+      null_map_(positions_),
+      null_angles_(positions_) {}
+
+double MapDescriber::bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept {
+  constexpr double smoothers = 16.0, others = 16.0;  // bytes a position
+  return MapAutocorrelation::bytes(ny, nx, largest_lag, angle_groups) +
+         (smoothers + others + sizeof(float) * angles) * static_cast<double>(ny * nx);
+}
+
+// What changes slowly over the scan at this k, thickness above all: the mean over the angles, smoothed so widely that
+// single domains do not show. As factors that take it out; 1 where nothing is known, NaN at positions not kept.
+std::vector<float> MapDescriber::levelling_factors(const BinMaps& maps) {
+  std::vector<float> factors = maps.mean_over_angles();
+  constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  for (std::size_t i = 0; i < positions_; ++i) factors[i] = kept_[i] != 0 ? factors[i] : missing;
+  slow_.smooth(factors);
+  for (std::size_t i = 0; i < positions_; ++i) {
+    factors[i] = kept_[i] == 0 ? missing : factors[i] > 0.0F ? 1.0F / factors[i] : 1.0F;
+  }
+  return factors;
+}
+
+// A map's mean holds what stands still: the ring's residual ellipticity, the detector's response.
+void MapDescriber::smooth_without_mean(std::span<float> map) {
+  MapMoments moments;
+  moments.add_map(map);
+  if (moments.count > 0.0) smoother_.smooth(map, static_cast<float>(moments.sum / moments.count));
+}
+
+MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   MapDescriptors result;
   for (double* value : {&result.size, &result.size_error, &result.area_fraction, &result.area_fraction_error,
@@ -88,17 +97,18 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
                         &result.fit_width, &result.fit_width_error, &result.null_fit_width}) {
     *value = nan;
   }
-  std::vector<float> map(static_cast<std::size_t>(maps.ny() * maps.nx()));
-  const auto factors = slow_change(maps, kept, correlation.largest_lag());
-  const auto copy_levelled = [&](int angle, std::span<float> target) {
-    maps.copy_map(angle, target);
-    for (std::size_t i = 0; i < target.size(); ++i) target[i] *= factors[i];
-  };
+  const auto factors = levelling_factors(maps);
+  MapAutocorrelation& correlation = correlation_;
   correlation.clear();
-  std::vector<bool> used(static_cast<std::size_t>(maps.angles()), false);
-  for (int angle = 0; angle < maps.angles(); ++angle) {
-    copy_levelled(angle, map);
-    used[static_cast<std::size_t>(angle)] = correlation.add(map, angle_group(angle, maps.angles()));
+  std::vector<bool> used(static_cast<std::size_t>(angles_), false);
+  const int half = angles_ / 2;
+  for (int angle = 0; angle < half; ++angle) {
+    // Friedel opposites share a group.
+    maps.copy_map(angle, map_of(angle), factors);
+    maps.copy_map(angle + half, map_of(angle + half), factors);
+    const auto added = correlation.add_pair(map_of(angle), map_of(angle + half), angle_group(angle, angles_));
+    used[static_cast<std::size_t>(angle)] = added[0];
+    used[static_cast<std::size_t>(angle + half)] = added[1];
   }
   const auto lags = correlation.lags();
   if (lags.empty()) return result;
@@ -128,28 +138,23 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
   const double speckle_sigma = result.size / std::sqrt(8.0 * std::log(2.0));
   const double smoothing_sigma = smoothing_share * speckle_sigma;
   constexpr double area_widening = 1.0 + smoothing_share * smoothing_share;
-  MapSmoother smoother(maps.ny(), maps.nx(), smoothing_sigma, kept);
+  smoother_.set_sigma(smoothing_sigma);
   MapMoments moments;
   std::vector<IntensityHistogram> groups(angle_groups);
-  std::vector<std::vector<float>> smoothed(static_cast<std::size_t>(maps.angles()));
-  for (int angle = 0; angle < maps.angles(); ++angle) {
+  for (int angle = 0; angle < angles_; ++angle) {
     if (!used[static_cast<std::size_t>(angle)]) continue;
-    auto& smooth = smoothed[static_cast<std::size_t>(angle)];
-    smooth.resize(map.size());
-    copy_levelled(angle, smooth);
-    remove_mean(smooth);
-    smoother.smooth(smooth);
-    moments.add_map(smooth);
-    groups[static_cast<std::size_t>(angle_group(angle, maps.angles()))].add_map(smooth);
+    smooth_without_mean(map_of(angle));
+    moments.add_map(map_of(angle));
+    groups[static_cast<std::size_t>(angle_group(angle, angles_))].add_map(map_of(angle));
   }
   IntensityHistogram pooled;
   for (const auto& group : groups) pooled.add(group);
   if (pooled.total() == 0) return result;
   // A scaled Poisson number of mean 1 and variance s^2 has the third cumulant s^4.
   const double white = std::max(0.0, result.noise_variance);
-  const double variance = white * smoother.noise_squares();
+  const double variance = white * smoother_.noise_squares();
   const NoiseModel noise{variance,
-                         variance > 0.0 ? white * white * smoother.noise_cubes() / std::pow(variance, 1.5) : 0.0};
+                         variance > 0.0 ? white * white * smoother_.noise_cubes() / std::pow(variance, 1.5) : 0.0};
   const AreaThreshold level = choose_area_threshold(pooled, moments, noise, most_false);
   result.share_above = pooled.share_above(level.threshold);
 
@@ -173,30 +178,30 @@ MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlatio
   const int reach = std::max(2, static_cast<int>(std::ceil(result.size)));
   const auto background = static_cast<float>(level.background);
   const auto threshold = static_cast<float>(level.threshold);
-  RegionLabeller labeller(maps.ny(), maps.nx());
   std::vector<SpeckleWidths> speckles(angle_groups);
-  for (int angle = 0; angle < maps.angles(); ++angle) {
-    const auto& smooth = smoothed[static_cast<std::size_t>(angle)];
-    if (smooth.empty()) continue;
-    speckles[static_cast<std::size_t>(angle_group(angle, maps.angles()))].add(labeller.label(smooth, threshold), smooth,
-                                                                              maps, background, reach);
+  for (int angle = 0; angle < angles_; ++angle) {
+    if (!used[static_cast<std::size_t>(angle)]) continue;
+    const auto map = map_of(angle);
+    speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map, maps,
+                                                                        background, reach);
   }
+  // Every position begins at an angle drawn at random, and no two of the null maps show it the same one.
   SpeckleWidths null_speckles;
   double null_above = 0.0;
   double null_positions = 0.0;
   constexpr std::uint64_t null_seed = 1;
+  RandomStream random(null_seed, RandomPurpose::analysis_null_model, static_cast<std::uint64_t>(maps.bin()));
+  for (auto& angle : null_angles_) angle = static_cast<std::uint16_t>(random.index(angles_));
   for (int index = 0; index < null_maps; ++index) {
-    RandomStream random(null_seed, RandomPurpose::analysis_null_model, static_cast<std::uint64_t>(maps.bin()),
-                        static_cast<std::uint32_t>(index));
-    maps.copy_shuffled(random, map);
+    const std::span<float> map = null_map_;
+    maps.copy_shuffled(null_angles_, index * angles_ / null_maps, map);
     for (std::size_t i = 0; i < map.size(); ++i) map[i] *= factors[i];
-    remove_mean(map);
-    smoother.smooth(map);
+    smooth_without_mean(map);
     for (const float value : map) {
-      null_positions += std::isfinite(value) ? 1.0 : 0.0;
+      null_positions += value == value ? 1.0 : 0.0;
       null_above += value > threshold ? 1.0 : 0.0;
     }
-    null_speckles.add(labeller.label(map, threshold), map, maps, background, reach);
+    null_speckles.add(labeller_.label(map, threshold), map, maps, background, reach);
   }
   result.null_share = null_positions > 0.0 ? null_above / null_positions : nan;
 

@@ -6,8 +6,11 @@
 #include <span>
 #include <vector>
 
+#include "diffraction/aligned_values.hpp"
+#include "diffraction/area_fraction.hpp"
 #include "diffraction/map_autocorrelation.hpp"
 #include "diffraction/map_stack.hpp"
+#include "diffraction/speckle_regions.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -42,9 +45,33 @@ inline constexpr int angle_groups = 9;
   return (angle % half) * angle_groups / half;
 }
 
-// Measures the maps of a bin. `correlation` has the maps' shape, the kept positions and angle_groups groups.
-// `kept` is one byte a position.
-[[nodiscard]] MapDescriptors describe_maps(const BinMaps& maps, MapAutocorrelation& correlation,
-                                           std::span<const std::uint8_t> kept, double most_false);
+// Measures the maps of one bin after another, all of one scan. Keeps its memory between bins.
+class MapDescriber {
+ public:
+  // `kept` is one byte a position; what a map shows where it is 0 is left out. `largest_lag` of the autocorrelation in
+  // steps.
+  MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int largest_lag, std::span<const std::uint8_t> kept);
+  // `most_false`: see choose_area_threshold.
+  [[nodiscard]] MapDescriptors describe(const BinMaps& maps, double most_false);
+  // What an object of this size takes.
+  [[nodiscard]] static double bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept;
+
+ private:
+  [[nodiscard]] std::span<float> map_of(int angle) {
+    return std::span<float>(maps_).subspan(static_cast<std::size_t>(angle) * positions_, positions_);
+  }
+  [[nodiscard]] std::vector<float> levelling_factors(const BinMaps& maps);
+  void smooth_without_mean(std::span<float> map);
+  int angles_;
+  std::size_t positions_;
+  std::vector<std::uint8_t> kept_;
+  MapAutocorrelation correlation_;
+  MapSmoother slow_;  // over what single domains do not show
+  MapSmoother smoother_;
+  RegionLabeller labeller_;
+  AlignedValues<float> maps_;  // (angle, position)
+  std::vector<float> null_map_;
+  std::vector<std::uint16_t> null_angles_;
+};
 
 }  // namespace mesoglass::diffraction

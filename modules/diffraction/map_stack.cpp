@@ -29,25 +29,46 @@ ZeroedMemory::~ZeroedMemory() {
   ::munmap(values_, bytes_);
 }
 
-void BinMaps::copy_map(int angle, std::span<float> map) const {
+void BinMaps::copy_map(int angle, std::span<float> map, std::span<const float> factors) const {
   for (const Part& part : parts_) {
     const auto count = static_cast<std::size_t>(part.rows.size() * nx_);
-    const std::uint16_t* stored = values_.data() + part.offset + static_cast<std::size_t>(angle) * count;
-    float* target = map.data() + part.rows.begin * nx_;
-    for (std::size_t index = 0; index < count; ++index) {
-      target[index] = stored[index] == StoredIntensity::missing ? std::numeric_limits<float>::quiet_NaN()
-                                                                : StoredIntensity::decode(stored[index]);
-    }
+    const std::int64_t first = part.rows.begin * nx_;
+    best_kernels().decode(values_ + part.offset + static_cast<std::size_t>(angle) * count, count, StoredIntensity::zero,
+                          StoredIntensity::step, factors.empty() ? nullptr : factors.data() + first,
+                          map.data() + first);
   }
 }
 
-void BinMaps::copy_shuffled(RandomStream& random, std::span<float> map) const {
+std::vector<float> BinMaps::mean_over_angles() const {
+  const auto positions = static_cast<std::size_t>(ny_ * nx_);
+  std::vector<std::uint32_t> sums(positions, 0), present(positions, 0);
   for (const Part& part : parts_) {
     const auto count = static_cast<std::size_t>(part.rows.size() * nx_);
-    float* target = map.data() + part.rows.begin * nx_;
+    const std::int64_t first = part.rows.begin * nx_;
+    for (int angle = 0; angle < angles_; ++angle) {
+      best_kernels().add_stored(values_ + part.offset + static_cast<std::size_t>(angle) * count, count,
+                                sums.data() + first, present.data() + first);
+    }
+  }
+  std::vector<float> means(positions, std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < positions; ++i) {
+    if (present[i] == 0) continue;
+    const auto mean = static_cast<float>(static_cast<double>(sums[i]) / present[i]);
+    means[i] = (mean - StoredIntensity::zero) * StoredIntensity::step;
+  }
+  return means;
+}
+
+void BinMaps::copy_shuffled(std::span<const std::uint16_t> angles, int shift, std::span<float> map) const {
+  for (const Part& part : parts_) {
+    const auto count = static_cast<std::size_t>(part.rows.size() * nx_);
+    const std::int64_t first = part.rows.begin * nx_;
+    const std::uint16_t* chosen = angles.data() + first;
+    float* target = map.data() + first;
     for (std::size_t index = 0; index < count; ++index) {
-      const auto angle = static_cast<std::size_t>(random.index(angles_));
-      const std::uint16_t stored = values_[part.offset + angle * count + index];
+      int angle = chosen[index] + shift;
+      if (angle >= angles_) angle -= angles_;
+      const std::uint16_t stored = values_[part.offset + static_cast<std::size_t>(angle) * count + index];
       target[index] = stored == StoredIntensity::missing ? std::numeric_limits<float>::quiet_NaN()
                                                          : StoredIntensity::decode(stored);
     }
@@ -162,12 +183,20 @@ std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, int fi
       received += per_row * row_ranges[place].size();
     }
   }
-  if (receives) result.front().values_.resize(static_cast<std::size_t>(received));
   const std::uint16_t* start =
       values_.data() + static_cast<std::size_t>((first - bins_.begin) * per_row * rows_.size());
-  check_mpi(MPI_Alltoallv(start, send_counts.data(), send_offsets.data(), MPI_UINT16_T,
-                          receives ? result.front().values_.data() : nullptr, receive_counts.data(),
-                          receive_offsets.data(), MPI_UINT16_T, communicator.get()),
+  if (ranks == 1) {
+    if (receives) result.front().values_ = start;
+    return result;
+  }
+  std::uint16_t* received_values = nullptr;
+  if (receives) {
+    result.front().received_.reset(new std::uint16_t[static_cast<std::size_t>(received)]);  // not zeroed
+    received_values = result.front().received_.get();
+    result.front().values_ = received_values;
+  }
+  check_mpi(MPI_Alltoallv(start, send_counts.data(), send_offsets.data(), MPI_UINT16_T, received_values,
+                          receive_counts.data(), receive_offsets.data(), MPI_UINT16_T, communicator.get()),
             "MPI_Alltoallv");
   return result;
 }

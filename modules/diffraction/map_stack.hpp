@@ -5,12 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "core/communicator.hpp"
 #include "core/distribution.hpp"
-#include "core/random_stream.hpp"
 #include "diffraction/aligned_values.hpp"
 #include "diffraction/lane_kernels.hpp"
 #include "diffraction/polar_sampling.hpp"
@@ -28,7 +28,7 @@ struct StoredIntensity {
   }
 };
 
-// The maps of one k bin, all rows.
+// The maps of one k bin, all rows. Where one rank has all of them, they stay in the stack, which must outlive this.
 class BinMaps {
  public:
   BinMaps(int bin, int angles, std::int64_t ny, std::int64_t nx) : bin_(bin), angles_(angles), ny_(ny), nx_(nx) {}
@@ -36,11 +36,13 @@ class BinMaps {
   [[nodiscard]] int angles() const noexcept { return angles_; }
   [[nodiscard]] std::int64_t ny() const noexcept { return ny_; }
   [[nodiscard]] std::int64_t nx() const noexcept { return nx_; }
-  // Relative intensities of one angle, (ny, nx); NaN where missing.
-  void copy_map(int angle, std::span<float> map) const;
-  // The null model: every position shows its own intensity at an angle drawn at random, so that the values stay and
-  // what neighbours have in common goes.
-  void copy_shuffled(RandomStream& random, std::span<float> map) const;
+  // Relative intensities of one angle, (ny, nx), times `factors` where there are some; NaN where missing.
+  void copy_map(int angle, std::span<float> map, std::span<const float> factors = {}) const;
+  // Mean of the angles that are there; NaN where there is none.
+  [[nodiscard]] std::vector<float> mean_over_angles() const;
+  // The null model: every position shows its own intensity at the angle angles[position] + shift, so that with angles
+  // drawn at random the values stay and what neighbours have in common goes.
+  void copy_shuffled(std::span<const std::uint16_t> angles, int shift, std::span<float> map) const;
 
  private:
   friend class MapStack;
@@ -53,7 +55,8 @@ class BinMaps {
   std::int64_t ny_;
   std::int64_t nx_;
   std::vector<Part> parts_;
-  std::vector<std::uint16_t> values_;
+  std::unique_ptr<std::uint16_t[]> received_;
+  const std::uint16_t* values_ = nullptr;
 };
 
 // Zeroed memory straight from the system, which takes room only where it is written, in large pages where there are

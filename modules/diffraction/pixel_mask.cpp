@@ -1,15 +1,14 @@
 #include "diffraction/pixel_mask.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "core/atomic_output.hpp"
 #include "core/error.hpp"
 #include "core/hdf5_file.hpp"
+#include "scan/npy_header.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -32,32 +31,20 @@ PixelMask mask_from_flags(std::span<const std::uint8_t> flags) {
   return good;
 }
 
-// Versions 1 and 2 of numpy's format, C order, one byte an element.
+// C order, one byte an element.
 PixelMask mask_from_npy(const std::string& source, const PatternShape& shape) {
-  std::ifstream file(source, std::ios::binary);
-  std::array<char, 8> magic{};
-  if (!file.read(magic.data(), 8) || std::string(magic.data(), 6) != "\x93NUMPY") {
-    throw input_error("{}: not a numpy file: save the mask with numpy.save(name, mask.astype('u1'))", source);
-  }
-  std::uint32_t length = 0;
-  std::array<unsigned char, 4> bytes{};
-  const int length_bytes = magic[6] == 1 ? 2 : 4;
-  file.read(reinterpret_cast<char*>(bytes.data()), length_bytes);
-  for (int i = length_bytes; i-- > 0;) length = length * 256 + bytes[static_cast<std::size_t>(i)];
-  constexpr std::uint32_t longest_header = 65536;
-  std::string header(std::min(length, longest_header), ' ');
-  file.read(header.data(), static_cast<std::streamsize>(header.size()));
-  std::smatch match;
-  static const std::regex form(
-      R"('descr'\s*:\s*'[|<>=]?(u1|i1|b1|\?)'.*'fortran_order'\s*:\s*False.*'shape'\s*:\s*\(\s*(\d+)\s*,\s*(\d+)\s*\))");
-  if (!file || !std::regex_search(header, match, form) || std::stoll(match[2]) != shape.ny ||
-      std::stoll(match[3]) != shape.nx) {
+  const auto header = scan::read_npy_header(source);
+  const std::string type = header.type.substr(std::min(header.type.size(), header.type.find_first_not_of("|<>=")));
+  const bool bytes = type == "u1" || type == "i1" || type == "b1" || type == "?";
+  if (!bytes || header.shape != std::vector<std::int64_t>{shape.ny, shape.nx}) {
     throw input_error(
-        "{}: the mask must be a C-ordered array of bytes or booleans with the patterns' shape {} x {}: its header is "
-        "{}",
-        source, shape.ny, shape.nx, header);
+        "{}: the mask must be an array of bytes or booleans with the patterns' shape {} x {} (it is {} of shape {}): "
+        "save it with numpy.save(name, mask.astype('u1'))",
+        source, shape.ny, shape.nx, header.type, fmt::join(header.shape, " x "));
   }
   std::vector<std::uint8_t> flags(static_cast<std::size_t>(shape.pixels()));
+  std::ifstream file(source, std::ios::binary);
+  file.seekg(header.data_begin);
   if (!file.read(reinterpret_cast<char*>(flags.data()), static_cast<std::streamsize>(flags.size()))) {
     throw input_error("{}: the file ends before its {} x {} bytes do: save the mask again", source, shape.ny, shape.nx);
   }

@@ -3,9 +3,11 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/units.hpp"
+#include "diffraction/lane_kernels.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -13,7 +15,15 @@ double SpeckleRegion::equivalent_diameter() const noexcept {
   return 2.0 * std::sqrt(static_cast<double>(pixels) / units::pi);
 }
 
-RegionLabeller::RegionLabeller(std::int64_t ny, std::int64_t nx) : ny_(ny), nx_(nx) {}
+namespace {
+
+// Positions looked at together where nothing is above the threshold.
+constexpr std::int64_t word = 8;
+
+}  // namespace
+
+RegionLabeller::RegionLabeller(std::int64_t ny, std::int64_t nx)
+    : ny_(ny), nx_(nx), flags_(static_cast<std::size_t>(nx + word), 0) {}
 
 std::int32_t RegionLabeller::root(std::int32_t region) {
   while (parents_[static_cast<std::size_t>(region)] != region) {
@@ -33,12 +43,18 @@ std::span<const SpeckleRegion> RegionLabeller::label(std::span<const float> map,
     const float* line = map.data() + y * nx_;
     current_.clear();
     std::size_t above = 0;
+    best_kernels().flag_above(line, threshold, static_cast<std::size_t>(nx_), flags_.data());
     for (std::int64_t x = 0; x < nx_; ++x) {
-      if (!(line[x] > threshold)) continue;
+      if (flags_[static_cast<std::size_t>(x)] == 0) {
+        std::uint64_t here = 0;
+        std::memcpy(&here, flags_.data() + x, sizeof(here));
+        if (here == 0) x += word - 1;
+        continue;
+      }
       Run run{x, x, static_cast<std::int32_t>(parents_.size())};
       SpeckleRegion part{0, line[x], x, y, x == 0 || y == 0 || y == ny_ - 1};
       if (x > 0 && std::isnan(line[x - 1])) part.at_edge = true;
-      for (; x < nx_ && line[x] > threshold; ++x) {
+      for (; flags_[static_cast<std::size_t>(x)] != 0; ++x) {
         if (line[x] > part.peak) {
           part.peak = line[x];
           part.peak_x = x;

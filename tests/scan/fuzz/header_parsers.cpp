@@ -3,7 +3,10 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "catalog/type_entry.hpp"
 #include "core/error.hpp"
+#include "diffraction/pixel_mask.hpp"
+#include "phantom/phantom_model.hpp"
 #include "scan/element_format.hpp"
 #include "scan/scan_formats.hpp"
 #include "scan/scan_options.hpp"
@@ -30,20 +33,32 @@ void provide_frames(const fs::path& path, std::size_t frame_bytes, const std::st
   for (int i = 0; i < frames; ++i) file << frame;
 }
 
+// One for all calls: Open MPI 4.1 has only so many, even when they are given back.
+const Communicator& self() {
+  static const Communicator alone = Communicator::self();
+  return alone;
+}
+
+// Bad input is refused; every other exception escapes.
+template <typename Work>
+void accept_or_refuse(Work&& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.exit_code() != ExitCode::bad_input) throw;
+  }
+}
+
 // Opens a scan and reads its last row, or has it refused.
 void open_and_read(const fs::path& path, const scan::ReadOptions& options = {}) {
-  // One for all calls: Open MPI 4.1 has only so many, even when they are given back.
-  static const Communicator self = Communicator::self();
-  try {
-    const auto reader = scan::open_scan(self, path, options);
+  accept_or_refuse([&] {
+    const auto reader = scan::open_scan(self(), path, options);
     const auto& d = reader->description();
     constexpr std::int64_t most_values = std::int64_t{1} << 22;  // beyond it only a sparse file holds a row
     if (d.values_per_row() > most_values) return;
     std::vector<float> row(static_cast<std::size_t>(d.values_per_row()));
     reader->read_rows(d.total_rows() - 1, 1, row);
-  } catch (const Error& error) {
-    if (error.exit_code() != ExitCode::bad_input) throw;
-  }
+  });
 }
 
 void parse_texts(HeaderBytes bytes) {
@@ -51,12 +66,10 @@ void parse_texts(HeaderBytes bytes) {
   (void)scan::parse_element(text);
   (void)scan::nm_from_unit(1.0, text);
   (void)scan::inverse_nm_from_unit(1.0, text, 300e3);
-  try {
-    (void)scan::parse_shape(text, "--scan-shape");
-  } catch (const Error& error) {
-    if (error.exit_code() != ExitCode::bad_input) throw;
-  }
+  accept_or_refuse([&] { (void)scan::parse_shape(text, "--scan-shape"); });
 }
+
+constexpr diffraction::PatternShape mask_shape{6, 5};
 
 }  // namespace
 
@@ -95,6 +108,23 @@ const std::vector<HeaderParser>& header_parsers() {
          open_and_read(folder / "a.h5", named);
        }},
       {"option-texts", [](HeaderBytes bytes, const fs::path&) { parse_texts(bytes); }},
+      {"mask-text",
+       [](HeaderBytes bytes, const fs::path&) {
+         const std::string text(bytes.begin(), bytes.end());
+         accept_or_refuse([&] { (void)diffraction::mask_from_shapes(text, mask_shape, "mask.txt"); });
+       }},
+      {"mask-npy",
+       [](HeaderBytes bytes, const fs::path& folder) {
+         write_file(folder / "mask.npy", bytes);
+         accept_or_refuse(
+             [&] { (void)diffraction::read_pixel_mask(self(), (folder / "mask.npy").string(), mask_shape); });
+       }},
+      {"type-entries",
+       [](HeaderBytes bytes, const fs::path&) {
+         const std::string text(bytes.begin(), bytes.end());
+         accept_or_refuse([&] { (void)phantom::parse_type(text); });
+         accept_or_refuse([&] { (void)catalog::parse_type_entry(text, {}); });
+       }},
   };
   return parsers;
 }

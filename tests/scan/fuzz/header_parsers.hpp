@@ -1,4 +1,4 @@
-// Every parser of scan headers behind one call, for the fuzz targets and for the replay of their corpus.
+// Every parser of scan headers, and of texts and masks that users give, behind one call, for the fuzz targets and for the replay of their corpus.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ struct HeaderParser {
   std::function<void(HeaderBytes bytes, const std::filesystem::path& folder)> parse;
 };
 
-// npy, merlin (.mib), merlin-companion (.hdr), empad-sidecar (.xml), hdf5-tree, option-texts.
+// npy, merlin (.mib), merlin-companion (.hdr), empad-sidecar (.xml), hdf5-tree, option-texts, mask-text, mask-npy and
+// type-entries (--type of mg-phantom and of mg-catalog).
 [[nodiscard]] const std::vector<HeaderParser>& header_parsers();
 [[nodiscard]] const HeaderParser& header_parser(const std::string& name);
 
