@@ -50,6 +50,28 @@ class ParaView(ProgramTest):
         for name, values in snapshot.items():
             numpy.testing.assert_array_equal(fields[name], values.reshape(fields[name].shape), err_msg=name)
 
+    def test_elastic_fields(self):
+        eigenstrain = 0.05 * numpy.random.default_rng(3).normal(size=(4, 6, 8, 6))
+        with h5py.File(self.folder / "input.h5", "w") as file:
+            file["eigenstrain"] = eigenstrain
+            file.create_group("grid").attrs["voxel_size_nm"] = [1.5, 1.2, 0.9]
+        self.run_ok("mg-elastic", "input.h5", "--young-modulus", 88.6, "--poisson-ratio", 0.371, "--mean-strain", "xx=0.01",
+                    "--output", "e.h5", "--paraview", "e.vtkhdf", ranks=2)
+        image, fields = self.fields("e.vtkhdf")
+        self.assertEqual(image.GetDimensions(), (8, 6, 4))
+        self.assertEqual(image.GetSpacing(), (1.5, 1.2, 0.9))
+        with h5py.File(self.folder / "e.h5") as file:
+            stress, strain, displacement = (file[name][()].reshape(192, -1) for name in ("stress", "strain", "displacement"))
+        self.assertEqual(set(fields), {"stress", "strain", "eigenstrain", "displacement", "von_mises_stress", "young_modulus"})
+        for name, values in (("stress", stress), ("strain", strain), ("eigenstrain", eigenstrain.reshape(192, 6))):
+            # XX, YY, ZZ, XY, YZ, XZ of xx, yy, zz, yz, xz, xy.
+            numpy.testing.assert_array_equal(fields[name], values[:, [0, 1, 2, 5, 3, 4]], err_msg=name)
+        numpy.testing.assert_array_equal(fields["displacement"], displacement)
+        xx, yy, zz, yz, xz, xy = stress.T
+        von_mises = numpy.sqrt(((xx - yy)**2 + (yy - zz)**2 + (zz - xx)**2) / 2 + 3 * (yz**2 + xz**2 + xy**2))
+        numpy.testing.assert_allclose(fields["von_mises_stress"], von_mises, rtol=1e-12)
+        numpy.testing.assert_array_equal(fields["young_modulus"], numpy.full(192, 88.6))
+
 
 if __name__ == "__main__":
     unittest.main()
