@@ -154,7 +154,7 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   if (!(patterns > 0.0)) {
     refuse(input_error(
         "{}: every one of the {} sampled patterns has NaN or infinite pixels: the file is damaged, or read with "
-        "the wrong element type",
+        "the wrong element type; dead pixels stored as NaN want a number, and --mask",
         source, static_cast<std::int64_t>(all_rows.size()) * scan.scan_nx));
   }
   if (std::all_of(sums.begin(), sums.end(), [](double value) { return value == 0.0; })) {
