@@ -28,20 +28,27 @@ constexpr std::int64_t patience = 1000;
 constexpr double lower_by = 1e-6;
 constexpr double smallest_bound = 1e-36;  // 1/s, in single precision's range
 
-// Half width of the window in which an event's stress is added at once, and edge of a brick, in voxels: chosen by time
-// an event (docs/deformation.md).
-std::int64_t window_for(const VoxelGrid& grid) noexcept {
-  return grid.dimensions() == 2 ? 32 : 8;
-}
-std::int64_t brick_edge_for(const VoxelGrid& grid) noexcept {
-  if (grid.dimensions() == 3) return 4;
-  return grid.voxel_count() <= 512 * 512 ? 8 : 16;
-}
+// Edges of the smallest bricks, and how near (voxels) an event's stress is added at once, chosen by time an event
+// (docs/deformation.md). Bricks are longer along x, where voxels are neighbours in memory.
+constexpr std::array<std::int64_t, 3> planar_brick = {8, 8, 1};
+constexpr std::array<std::int64_t, 3> solid_brick = {8, 4, 4};
+constexpr std::int64_t planar_nearest_gap = 32;
+constexpr std::int64_t solid_nearest_gap = 12;
 
-// Events between two transforms of the whole field: a transform costs time in proportion to the number of voxels, and
-// catching up with n events costs time in proportion to n.
+// A bound is only taken from a stress with a deviation if its radius is this many times wider.
+constexpr double radius_a_deviation = 2.0;
+
+// Events between two transforms of the whole field. A transform costs time in proportion to the number of voxels N, and
+// replaying the log for a voxel in proportion to its length, so that the best length is a multiple of sqrt(N); in small
+// samples, the deviation of far fields, which grows as length / N, sets the limit. From what both cost, not from a
+// clock: the bits of a run depend on it.
 std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
-  return std::max<std::size_t>(64, static_cast<std::size_t>(std::sqrt(static_cast<double>(grid.voxel_count()))) / 2);
+  const bool planar = grid.dimensions() == 2;
+  const double a_root = planar ? 2.0 : 3.0;
+  const double voxels_an_event = planar ? 64.0 : 400.0;
+  constexpr double least = 64.0;
+  const auto voxels = static_cast<double>(grid.voxel_count());
+  return static_cast<std::size_t>(std::max(least, std::min(a_root * std::sqrt(voxels), voxels / voxels_an_event)));
 }
 
 // Rate (1/s) that every voxel may be given for free: once within the time in which the test strains the sample by a
@@ -59,7 +66,8 @@ double largest_rate(const DeformationParameters& parameters, const catalog::Cata
   return 2.0 * bound_margin * catalog::most_modes * parameters.kinetics.attempt_rate_per_s * volume;
 }
 
-constexpr std::size_t most_brick_edge = 16;
+constexpr std::size_t most_brick_rows = 16;
+constexpr std::size_t most_brick_voxels = 128;
 
 double norm_of(std::span<const double> components) noexcept {
   double square = 0.0;
@@ -92,10 +100,9 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
       solver_(communicator, glass.grid, matrix_moduli(parameters, glass), kernel_.basis()),
       state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()),
       rates_(glass.grid.voxel_count(), largest_rate(parameters, glass)),
-      drift_at_(state_.count(), 0.0F),
-      applied_(state_.count(), 0),
-      drift_(glass.grid, kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()), window_for(glass.grid),
-             brick_edge_for(glass.grid)),
+      far_(kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()),
+           glass.grid.dimensions() == 2 ? planar_brick : solid_brick,
+           glass.grid.dimensions() == 2 ? planar_nearest_gap : solid_nearest_gap),
       log_limit_(log_limit_for(glass.grid)),
       cache_(1, 1) {
   constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
@@ -122,13 +129,19 @@ double FastEngine::softening_of(std::size_t own_voxel) const noexcept {
   return permanent + entry.at_event * std::exp(-entry.age_s / recovery_time_s_);
 }
 
-StrainComponents FastEngine::stress_of(std::size_t own_voxel) const noexcept {
-  StrainComponents stress{};
-  for (int c = 0; c < state_.components; ++c) {
-    stress[static_cast<std::size_t>(c)] =
-        state_.stress_fluctuation[state_.at(c, own_voxel)] + mean_stress_[static_cast<std::size_t>(c)];
+FastEngine::KnownStress FastEngine::known_stress(std::size_t own_voxel, const LocalField& field) const noexcept {
+  const VoxelPlace place = place_of(own_voxel);
+  KnownStress known;
+  known.deviation = field.deviation;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(state_.components); ++c) {
+    known.stress[c] =
+        state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)] + mean_stress_[c] + field.at(place, c);
   }
-  return stress;
+  if (const auto found = corrections_.find(own_voxel); found != corrections_.end()) {
+    for (std::size_t c = 0; c < known.stress.size(); ++c) known.stress[c] += found->second.stress[c];
+    known.deviation -= found->second.deviation;
+  }
+  return known;
 }
 
 std::size_t FastEngine::padded(std::size_t own_voxel) const noexcept {
@@ -168,34 +181,45 @@ const double* FastEngine::modes_of(std::size_t own_voxel) {
   return block;
 }
 
-void FastEngine::bring_up_to_date(std::size_t own_voxel) noexcept {
+void FastEngine::make_exact(std::size_t own_voxel, const LocalField& field) {
   const VoxelPlace place = place_of(own_voxel);
   const auto components = static_cast<std::size_t>(state_.components);
-  StrainComponents stress{};
-  for (std::size_t c = 0; c < components; ++c) {
-    stress[c] = state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)];
+  const auto brick = far_.tree().extent(0, far_.tree().leaf_of(place));
+  Correction correction;
+  for (const LoggedEvent& event : log_) {
+    if (far_.is_near(event.place, brick)) continue;
+    kernel_.superpose_at(place[0] - event.place[0], place[1] - event.place[1], place[2] - event.place[2],
+                         std::span(event.strain).first(components), correction.stress.data());
   }
-  for (std::size_t event = applied_[own_voxel]; event < log_.size(); ++event) {
-    const LoggedEvent& logged = log_[event];
-    if (drift_.in_window(logged.place, place)) continue;
-    kernel_.superpose_at(place[0] - logged.place[0], place[1] - logged.place[1], place[2] - logged.place[2],
-                         std::span(logged.strain).first(components), stress.data());
-  }
-  for (std::size_t c = 0; c < components; ++c) {
-    state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)] = stress[c];
-  }
-  applied_[own_voxel] = static_cast<std::uint32_t>(log_.size());
-  drift_at_[own_voxel] = drift_.drift(drift_.brick_of(place));
+  for (std::size_t c = 0; c < components; ++c) correction.stress[c] -= field.at(place, c);
+  correction.deviation = field.deviation;
+  corrections_[own_voxel] = correction;
 }
 
-double FastEngine::evaluate(std::size_t own_voxel) {
-  bring_up_to_date(own_voxel);
+StrainComponents FastEngine::exact_fluctuation(std::size_t own_voxel) {
+  const LocalField field = field_at(own_voxel);
+  if (known_stress(own_voxel, field).deviation > 0.0) make_exact(own_voxel, field);
+  StrainComponents stress = known_stress(own_voxel, field).stress;
+  for (std::size_t c = 0; c < stress.size(); ++c) stress[c] -= mean_stress_[c];
+  return stress;
+}
+
+FastEngine::Evaluation FastEngine::evaluate(std::size_t own_voxel, const LocalField& field) {
   const auto components = static_cast<std::size_t>(state_.components);
-  const StrainComponents stress = stress_of(own_voxel);
-  const RateBound found = bound_rate_of_voxel(constants_, modes_of(own_voxel), padded(own_voxel), stress.data(),
-                                              bound_margin, least_bound_now_);
+  const double* block = modes_of(own_voxel);
+  const std::size_t row = padded(own_voxel);
+  KnownStress known = known_stress(own_voxel, field);
+  const auto bound = [&] {
+    return bound_rate_of_voxel(constants_, block, row, known.stress.data(), bound_margin, least_bound_now_);
+  };
+  RateBound found = bound();
+  if (known.deviation > 0.0 && !(found.radius_gpa > radius_a_deviation * known.deviation)) {
+    make_exact(own_voxel, field);
+    known = known_stress(own_voxel, field);
+    found = bound();
+  }
   for (std::size_t c = 0; c < components; ++c) {
-    state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)] = static_cast<float>(stress[c]);
+    state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)] = static_cast<float>(known.stress[c]);
   }
   const float before = std::exchange(state_.bound_rate[own_voxel], rounded_up(found.bound_rate));
   rates_.changed(own_voxel, before);
@@ -204,40 +228,60 @@ double FastEngine::evaluate(std::size_t own_voxel) {
     unstable_.push_back(static_cast<std::uint32_t>(own_voxel));
   } else {
     // Stress and radius are kept in single precision: the radius gives up more than their rounding.
-    const double rounding = 1e-6 * (1.0 + norm_of(std::span(stress).first(components)));
+    const double rounding = 1e-6 * (1.0 + norm_of(std::span(known.stress).first(components)));
     const double radius = std::min(std::max(0.0, found.radius_gpa * (1.0 - 1e-6) - rounding), 1e30);
     state_.bound_radius[own_voxel] = static_cast<float>(radius);
-    drift_.limit_slack(drift_.brick_of(place_of(own_voxel)), radius);
+    far_.tree().limit_slack(far_.tree().leaf_of(place_of(own_voxel)), radius - known.deviation);
   }
-  return found.rate;
+  return {found.rate, found.steepest_kt * known.deviation};
 }
 
 void FastEngine::look_through(std::size_t brick) {
-  const double drift = static_cast<double>(drift_.drift(brick));
-  const StressRows rows{state_.stress_fluctuation.data(),
-                        state_.bound_stress.data(),
-                        state_.bound_radius.data(),
-                        drift_at_.data(),
-                        state_.count(),
-                        mean_stress_.data(),
-                        state_.components};
-  double least = std::numeric_limits<double>::infinity();
-  std::array<double, most_brick_edge> left;
-  drift_.for_each_row(brick, [&](std::int64_t first, std::int64_t count) {
-    const std::size_t begin = local(first);
-    const auto length = static_cast<std::size_t>(count);
-    slack_of_row(rows, begin, length, drift, left.data());
-    for (std::size_t i = 0; i < length; ++i) {
-      if (left[i] < 0.0) {
-        evaluate(begin + i);
-        // An unstable voxel is on the list of those to be evaluated next time.
-        if (state_.bound_radius[begin + i] < 0.0F) continue;
-        left[i] = static_cast<double>(state_.bound_radius[begin + i]);
-      }
-      least = std::min(least, left[i]);
+  const auto voxels = far_.tree().own_extent(brick);
+  const LocalField field = far_.local(brick);
+  const StressRows arrays{state_.stress_fluctuation.data(), state_.bound_stress.data(), state_.bound_radius.data(),
+                          state_.count(), state_.components};
+  std::array<StressRow, most_brick_rows> rows;
+  std::size_t row_count = 0;
+  for (std::int64_t z = voxels[2].begin; z < voxels[2].end; ++z) {
+    for (std::int64_t y = voxels[1].begin; y < voxels[1].end; ++y) {
+      const VoxelPlace first = {voxels[0].begin, y, z};
+      StressRow& row = rows[row_count++];
+      row.begin = local(glass_.grid.index(first[0], y, z));
+      for (std::size_t c = 0; c < row.offset.size(); ++c) row.offset[c] = mean_stress_[c] + field.at(first, c);
     }
-  });
-  drift_.set_slack(brick, least);
+  }
+  const auto length = static_cast<std::size_t>(voxels[0].size());
+  std::array<double, most_brick_voxels> left;
+  double least =
+      slack_of_rows(arrays, std::span(rows).first(row_count), length, field.gradient[0], left.data()) - field.deviation;
+  if (least >= 0.0) return far_.tree().set_slack(brick, least);
+  least = std::numeric_limits<double>::infinity();
+  for (std::size_t index = 0; index < row_count * length; ++index) {
+    double slack = left[index] - field.deviation;
+    if (slack < 0.0) {
+      const std::size_t voxel = rows[index / length].begin + index % length;
+      // With what is exactly known of this voxel, its slack may be larger.
+      if (corrections_.contains(voxel) && state_.bound_radius[voxel] >= 0.0F) slack = slack_of(voxel, field);
+      if (slack < 0.0) {
+        (void)evaluate(voxel, field);
+        // An unstable voxel is on the list of those to be evaluated next time.
+        if (state_.bound_radius[voxel] < 0.0F) continue;
+        slack = slack_of(voxel, field);
+      }
+    }
+    least = std::min(least, slack);
+  }
+  far_.tree().set_slack(brick, least);
+}
+
+double FastEngine::slack_of(std::size_t own_voxel, const LocalField& field) const noexcept {
+  const KnownStress known = known_stress(own_voxel, field);
+  StrainComponents moved{};
+  for (std::size_t c = 0; c < static_cast<std::size_t>(state_.components); ++c) {
+    moved[c] = known.stress[c] - static_cast<double>(state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)]);
+  }
+  return static_cast<double>(state_.bound_radius[own_voxel]) - known.deviation - norm_of(moved);
 }
 
 void FastEngine::settle() {
@@ -246,11 +290,11 @@ void FastEngine::settle() {
   unstable_.clear();
   std::sort(unevaluated_.begin(), unevaluated_.end());
   unevaluated_.erase(std::unique(unevaluated_.begin(), unevaluated_.end()), unevaluated_.end());
-  for (const std::size_t voxel : unevaluated_) evaluate(voxel);
+  for (const std::size_t voxel : unevaluated_) (void)evaluate(voxel, field_at(voxel));
   unevaluated_.clear();
-  for (std::size_t brick = 0; brick < drift_.brick_count(); ++brick) {
-    if (drift_.due(brick)) look_through(brick);
-  }
+  due_.clear();
+  far_.tree().find_due(due_);
+  for (const std::size_t brick : due_) look_through(brick);
   std::sort(unstable_.begin(), unstable_.end());
   unstable_.erase(std::unique(unstable_.begin(), unstable_.end()), unstable_.end());
 
@@ -273,7 +317,7 @@ void FastEngine::set_mean_stress(std::span<const double> components) {
   }
   const double distance = norm_of(change);
   if (distance == 0.0) return;
-  drift_.add_uniform(distance);
+  far_.tree().add_uniform(distance);
   settled_ = false;
 }
 
@@ -311,13 +355,20 @@ FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomSt
   const std::size_t voxel = rates_.find(position);
   const double bound = rates_.rate_of_item(voxel);
   Outcome outcome;
-  const double rate = evaluate(voxel);
+  const LocalField field = field_at(voxel);
+  const double threshold = choice.uniform() * bound;
+  Evaluation found = evaluate(voxel, field);
+  if (found.uncertainty_kt > 0.0 && threshold < found.rate * std::exp(found.uncertainty_kt)) {
+    make_exact(voxel, field);
+    found = evaluate(voxel, field);
+  }
   outcome.bound_sum = rates_.total();
-  outcome.bound_broken = rate > bound;
-  outcome.accepted = choice.uniform() * bound < rate;
+  outcome.bound_broken = found.rate * std::exp(-found.uncertainty_kt) > bound * (1.0 + 1e-12);
+  outcome.accepted = found.uncertainty_kt == 0.0 && threshold < found.rate;
   if (!outcome.accepted) return outcome;
 
-  const StrainComponents stress = stress_of(voxel);
+  const double rate = found.rate;
+  const StrainComponents stress = known_stress(voxel, field).stress;
   const double* block = modes_of(voxel);
   const std::size_t row = padded(voxel);
   std::array<double, catalog::most_modes + mode_group> barriers;
@@ -332,16 +383,14 @@ FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomSt
     rest -= mode_rate;
   }
   outcome.event = transformation_of(state_, voxel, mode, barriers[mode], block, row);
-  for (int c = 0; c < state_.components; ++c) {
-    outcome.stress_fluctuation[static_cast<std::size_t>(c)] = state_.stress_fluctuation[state_.at(c, voxel)];
-  }
+  for (std::size_t c = 0; c < stress.size(); ++c) outcome.stress_fluctuation[c] = stress[c] - mean_stress_[c];
   return outcome;
 }
 
 void FastEngine::lower_least_bound() {
   least_bound_now_ = std::max(least_bound_now_ * lower_by, smallest_bound);
   std::fill(state_.bound_radius.begin(), state_.bound_radius.end(), -1.0F);
-  drift_.make_all_due();
+  far_.tree().make_all_due();
   settled_ = false;
 }
 
@@ -400,7 +449,7 @@ std::vector<Transformation> FastEngine::unstable() {
   std::vector<Transformation> own;
   std::array<double, catalog::most_modes + mode_group> barriers;
   for (const std::size_t voxel : unstable_) {
-    const StrainComponents stress = stress_of(voxel);
+    const StrainComponents stress = known_stress(voxel, field_at(voxel)).stress;
     const double* block = modes_of(voxel);
     barriers_of_voxel(constants_, block, padded(voxel), stress.data(), barriers.data());
     const auto lowest = std::min_element(barriers.begin(), barriers.begin() + modes_.count(voxel));
@@ -425,33 +474,19 @@ void FastEngine::add_stress(const Transformation& flip) {
   const auto components = static_cast<std::size_t>(state_.components);
   const std::span<const double> strain(flip.strain.data(), components);
   const VoxelPlace source = glass_.grid.coordinates(flip.voxel);
-  const auto& grid = glass_.grid;
-  const std::int64_t window = drift_.window();
-  const auto add_row = [&](std::int64_t y, std::int64_t z) {
-    const auto add = [&](std::int64_t begin, std::int64_t count) {
-      kernel_.superpose_row(flip.voxel, strain, begin, count, y, z,
-                            state_.stress_fluctuation.data() + local(grid.index(begin, y, z)), state_.count());
-    };
-    const std::int64_t width = 2 * window + 1;
-    if (width >= grid.nx) return add(0, grid.nx);
-    const std::int64_t begin = (source[0] - window + grid.nx) % grid.nx;
-    const std::int64_t first = std::min(width, grid.nx - begin);
-    add(begin, first);
-    if (first < width) add(0, width - first);
-  };
-  const Range slabs = grid.slabs_of(communicator_.rank(), communicator_.size());
-  for (std::int64_t slab = slabs.begin; slab < slabs.end; ++slab) {
-    if (grid.dimensions() == 2) {
-      if (drift_.in_window(source, {source[0], slab, 0})) add_row(slab, 0);
-      continue;
-    }
-    if (!drift_.in_window(source, {source[0], source[1], slab})) continue;
-    for (std::int64_t y = 0; y < grid.ny; ++y) {
-      if (drift_.in_window(source, {source[0], y, slab})) add_row(y, slab);
-    }
-  }
-  drift_.add_transformation(source, norm_of(strain));
+  far_.add_transformation(source, strain);
+  far_.for_each_near_run([&](std::int64_t x, std::int64_t count, std::int64_t y, std::int64_t z) {
+    kernel_.superpose_row(flip.voxel, strain, x, count, y, z,
+                          state_.stress_fluctuation.data() + local(glass_.grid.index(x, y, z)), state_.count());
+  });
   log_.push_back({source, flip.strain});
+}
+
+double FastEngine::work_of(const Transformation& flip) {
+  const StrainComponents stress = exact_fluctuation(local(flip.voxel));
+  double work = 0.0;
+  for (std::size_t c = 0; c < stress.size(); ++c) work += stress[c] * flip.strain[c];
+  return work;
 }
 
 double FastEngine::transform(std::span<const Transformation> transformations) {
@@ -470,10 +505,7 @@ double FastEngine::transform(std::span<const Transformation> transformations) {
   for (std::size_t index = 0; index < transformations.size(); ++index) {
     const Transformation& flip = transformations[index];
     if (!owns(flip.voxel)) continue;
-    if (!known) {
-      bring_up_to_date(local(flip.voxel));
-      work[index] = fluctuation_work_gpa(state_, flip);
-    }
+    if (!known) work[index] = work_of(flip);
     change_own_voxel(flip);
   }
   if (kinetics_.temporary_softening > 0.0) live_ages_.push_back(0.0);
@@ -489,8 +521,7 @@ double FastEngine::transform(std::span<const Transformation> transformations) {
     for (std::size_t index = 0; index < transformations.size(); ++index) {
       const Transformation& flip = transformations[index];
       if (!owns(flip.voxel)) continue;
-      bring_up_to_date(local(flip.voxel));
-      work[index] += fluctuation_work_gpa(state_, flip);
+      work[index] += work_of(flip);
     }
     communicator_.sum_in_place(std::span<double>(work));
   }
@@ -505,9 +536,8 @@ void FastEngine::solve_whole_field() {
   results.stress = state_.stress_fluctuation;
   solver_.solve(state_.plastic_strain, elasticity::MeanConditions::zero_stress(), results);
   log_.clear();
-  std::fill(applied_.begin(), applied_.end(), 0U);
-  std::fill(drift_at_.begin(), drift_at_.end(), 0.0F);
-  drift_.reset();
+  corrections_.clear();
+  far_.reset();
   energy_ev_ = deformation::fluctuation_energy_ev(communicator_, glass_.grid, state_, constants_.half_work);
   settled_ = false;
 }
@@ -523,7 +553,7 @@ double FastEngine::total_rate() {
   for (std::size_t slab = 0; slab < state_.count(); slab += slab_voxels) {
     double sum = 0.0;
     for (std::size_t voxel = slab; voxel < slab + slab_voxels; ++voxel) {
-      const StrainComponents stress = stress_of(voxel);
+      const StrainComponents stress = known_stress(voxel, LocalField{}).stress;
       sum += bound_rate_of_voxel(constants_, modes_of(voxel), padded(voxel), stress.data(), bound_margin, least_bound_)
                  .rate;
     }
@@ -544,9 +574,8 @@ void FastEngine::restore(VoxelState state) {
   log_.clear();
   unevaluated_.clear();
   unstable_.clear();
-  std::fill(applied_.begin(), applied_.end(), 0U);
-  std::fill(drift_at_.begin(), drift_at_.end(), 0.0F);
-  drift_.reset();
+  corrections_.clear();
+  far_.reset();
   energy_ev_ = deformation::fluctuation_energy_ev(communicator_, glass_.grid, state_, constants_.half_work);
   known_voxel_ = -1;
   rates_.assign(state_.bound_rate);
@@ -555,8 +584,8 @@ void FastEngine::restore(VoxelState state) {
 
 double FastEngine::memory_bytes() const {
   const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
-  return deformation::memory_bytes(state_) + bytes(drift_at_) + bytes(applied_) + bytes(log_) +
-         static_cast<double>(rates_.memory_bytes() + drift_.memory_bytes() + cache_.memory_bytes() +
+  return deformation::memory_bytes(state_) + bytes(log_) +
+         static_cast<double>(rates_.memory_bytes() + far_.memory_bytes() + cache_.memory_bytes() +
                              kernel_.memory_bytes());
 }
 

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "deformation/engine.hpp"
+#include "deformation/far_field.hpp"
 #include "deformation/mode_cache.hpp"
 #include "deformation/rate_bound.hpp"
 #include "deformation/rate_sum.hpp"
-#include "deformation/stress_drift.hpp"
 #include "deformation/voxel_modes.hpp"
 #include "elasticity/periodic_solver.hpp"
 #include "elasticity/stress_kernel.hpp"
@@ -25,13 +25,14 @@ namespace mesoglass::deformation {
 // voxel's stress stays within a radius of the stress it was found at (rate_bound.hpp), and voxels that are nowhere near
 // activation share a least bound, with radii so wide that they are hardly ever looked at.
 //
-// Where the stress is: an event changes the stress in its window at once, through the kernel. Of voxels outside, it is
-// only bounded how far their stress has moved (stress_drift.hpp); the events are kept in a log, and a voxel that has to
-// be evaluated applies those it has not had yet. After so many events, a Fourier transform brings all voxels up to
-// date.
+// Where the stress is: an event changes the stress of the voxels near it at once, through the kernel. What it does to
+// all others is followed brick by brick (far_field.hpp), so that their stress is known up to a small deviation, which
+// radii allow for. Where that does not do, which is at candidates that are likely to be accepted and where a barrier
+// may have vanished, the events since the last Fourier transform are added through the kernel, one by one. After so
+// many events, a transform brings all voxels up to date.
 //
 // What is decided never depends on how voxels are shared among ranks: bounds belong to voxels and are summed without
-// rounding (rate_sum.hpp), drifts belong to bricks that are the same for everyone.
+// rounding (rate_sum.hpp), far fields belong to bricks that are the same for everyone.
 class FastEngine final : public Engine {
  public:
   // Collective. Throws InputError where the catalog and the parameters cannot go together.
@@ -54,6 +55,19 @@ class FastEngine final : public Engine {
     VoxelPlace place;
     StrainComponents strain;
   };
+  // The exact stress of a voxel that far fields were not good enough for.
+  struct Correction {
+    StrainComponents stress{};  // exact less that of the brick's linear field
+    double deviation = 0.0;     // of the brick at that time
+  };
+  struct KnownStress {
+    StrainComponents stress{};  // GPa, with the mean stress
+    double deviation = 0.0;     // bound on its error, GPa
+  };
+  struct Evaluation {
+    double rate = 0.0;            // 1/s, at the known stress
+    double uncertainty_kt = 0.0;  // no mode's true rate differs from it by more than this many kT
+  };
   // What the owner of a candidate tells the others.
   struct Outcome {
     Transformation event;
@@ -75,16 +89,24 @@ class FastEngine final : public Engine {
     return glass_.grid.coordinates(state_.own.begin + static_cast<std::int64_t>(own_voxel));
   }
   [[nodiscard]] double softening_of(std::size_t own_voxel) const noexcept;
-  [[nodiscard]] StrainComponents stress_of(std::size_t own_voxel) const noexcept;
+  [[nodiscard]] KnownStress known_stress(std::size_t own_voxel, const LocalField& field) const noexcept;
   [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
   // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
   [[nodiscard]] const double* modes_of(std::size_t own_voxel);
   void fill_block(std::size_t own_voxel, double softening, double* block) const;
 
-  // Applies the logged events that the voxel's stress lacks.
-  void bring_up_to_date(std::size_t own_voxel) noexcept;
-  // Brings the voxel up to date and finds its bound. Returns its exact rate.
-  double evaluate(std::size_t own_voxel);
+  // Replaces what the brick knows of far events by what they do to this voxel.
+  void make_exact(std::size_t own_voxel, const LocalField& field);
+  [[nodiscard]] StrainComponents exact_fluctuation(std::size_t own_voxel);
+  // Finds the voxel's bound, from its exact stress where the known one is too uncertain.
+  Evaluation evaluate(std::size_t own_voxel, const LocalField& field);
+  // Stress fluctuation : e at the flip's voxel, GPa.
+  [[nodiscard]] double work_of(const Transformation& flip);
+  // How much farther the known stress of a voxel may move before its bound has to be found anew, GPa.
+  [[nodiscard]] double slack_of(std::size_t own_voxel, const LocalField& field) const noexcept;
+  [[nodiscard]] LocalField field_at(std::size_t own_voxel) const noexcept {
+    return far_.local(far_.tree().leaf_of(place_of(own_voxel)));
+  }
   void look_through(std::size_t brick);
   // Evaluates every voxel whose bound may not hold any more. Collective.
   void settle();
@@ -113,12 +135,12 @@ class FastEngine final : public Engine {
   double energy_ev_ = 0.0;
 
   RateSum rates_;                           // of the bounds
-  std::vector<float> drift_at_;             // the brick's drift when the voxel's stress was last exact, GPa
-  std::vector<std::uint32_t> applied_;      // logged events that the voxel's stress holds
   std::vector<std::uint32_t> unevaluated_;  // own voxels whose modes or softening changed
   std::vector<std::uint32_t> unstable_;     // own voxels with a negative barrier at their present stress
-  StressDrift drift_;
-  std::vector<LoggedEvent> log_;
+  FarField far_;
+  std::unordered_map<std::size_t, Correction> corrections_;  // of own voxels, since the last transform
+  std::vector<std::uint32_t> due_;
+  std::vector<LoggedEvent> log_;  // since the last transform
   std::size_t log_limit_;
   ModeCache cache_;
   std::vector<double> scratch_;  // the modes of a voxel with temporary softening

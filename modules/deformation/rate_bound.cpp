@@ -51,9 +51,12 @@ template <int Components, bool Guard>
     barrier *= -constants.inverse_kt;
     std::memcpy(x + first, &barrier, sizeof barrier);
   }
+  double most_sensitive = 0.0;
   for (std::size_t mode = 0; mode < padded; ++mode) {
+    most_sensitive = std::max(most_sensitive, sensitivity[mode]);
     if (sensitivity[mode] > 0.0) certain = std::min(certain, -x[mode] / sensitivity[mode]);
   }
+  result.steepest_kt = most_sensitive;
   GrowthAt here;
   growth(x, sensitivity, padded, 0.0, here);
   result.rate = constants.attempt_rate * here.sum;
@@ -65,12 +68,10 @@ template <int Components, bool Guard>
   }
   const double limit = std::log(result.bound_rate / constants.attempt_rate);
   // As if every mode grew as the most sensitive does, or each had its equal share of the bound: both are too near.
-  double most_sensitive = 0.0;
   double share_distance = std::numeric_limits<double>::infinity();
   const double share = limit - std::log(static_cast<double>(padded));
   for (std::size_t mode = 0; mode < padded; ++mode) {
     if (!(sensitivity[mode] > 0.0)) continue;
-    most_sensitive = std::max(most_sensitive, sensitivity[mode]);
     share_distance = std::min(share_distance, (share - x[mode]) / sensitivity[mode]);
   }
   if (most_sensitive == 0.0) {

@@ -17,10 +17,11 @@ namespace mesoglass::deformation {
 // A voxel's rate is at most `bound_rate` wherever its stress is within `radius_gpa` (basis norm) of the stress it was
 // evaluated at, and no barrier is negative there.
 struct RateBound {
-  double rate = 0.0;        // 1/s, at the stress itself
-  double lowest_ev = 0.0;   // lowest barrier there
-  double bound_rate = 0.0;  // 1/s
-  double radius_gpa = 0.0;  // -1 where a barrier is negative
+  double rate = 0.0;         // 1/s, at the stress itself
+  double lowest_ev = 0.0;    // lowest barrier there
+  double bound_rate = 0.0;   // 1/s
+  double radius_gpa = 0.0;   // -1 where a barrier is negative
+  double steepest_kt = 0.0;  // largest sensitivity of a mode: kT a GPa
 };
 
 // Evaluates one voxel at `stress` (components, GPa) with sensitive block `block` and chooses as its bound

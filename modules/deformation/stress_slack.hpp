@@ -1,7 +1,11 @@
 // How much farther the stress of voxels may move before their bounds have to be found anew.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <span>
+
+#include "deformation/voxel_state.hpp"
 
 namespace mesoglass::deformation {
 
@@ -10,14 +14,20 @@ struct StressRows {
   const double* stress_fluctuation;
   const float* bound_stress;
   const float* radius;
-  const float* drift_at;  // the drift when the voxel's stress was last exact
   std::size_t stride;
-  const double* mean_stress;
   int components;
 };
 
-// slack[i] of voxel begin + i: its radius less the drift since its stress was last exact and the distance between its
-// known stress and the one its bound was found at, GPa. Pure.
-void slack_of_row(const StressRows& rows, std::size_t begin, std::size_t count, double drift, double* slack);
+// Neighbouring voxels along x: the first of them, and what the stress at the i-th is more than its fluctuation in the
+// arrays: offset + i * gradient.
+struct StressRow {
+  std::size_t begin = 0;
+  StrainComponents offset{};  // GPa
+};
+
+// slack[r * length + i] of voxel i of row r: its radius less the distance between its stress and the one its bound was
+// found at, GPa. Returns the least of them. Pure.
+double slack_of_rows(const StressRows& arrays, std::span<const StressRow> rows, std::size_t length,
+                     const StrainComponents& gradient, double* slack);
 
 }  // namespace mesoglass::deformation

@@ -56,6 +56,23 @@ template <int Count, int A = 0>
   }
 }
 
+template <int Count, int A = 0>
+[[gnu::always_inline]] inline void add_row_place(const double* table, std::size_t table_stride,
+                                                 const double* coefficient, double* stress,
+                                                 std::size_t stress_stride) noexcept {
+  stress[static_cast<std::size_t>(A) * stress_stride] +=
+      row_sum<Count, A, Count - 1>(table, table_stride, coefficient, 0);
+  if constexpr (A + 1 < Count) add_row_place<Count, A + 1>(table, table_stride, coefficient, stress, stress_stride);
+}
+
+template <int Count>
+void add_places(const double* table, std::size_t table_stride, const double* coefficient,
+                std::span<const std::int32_t> places, double* stress, std::size_t stress_stride) noexcept {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    add_row_place<Count>(table + places[i], table_stride, coefficient, stress + i, stress_stride);
+  }
+}
+
 MESOGLASS_VECTOR_CLONES void add_two_rows(const double* table, std::size_t table_stride, const double* coefficient,
                                           double* stress, std::size_t stress_stride, std::size_t length) {
   add_rows<2>(table, table_stride, coefficient, stress, stress_stride, length);
@@ -149,6 +166,26 @@ double StressKernel::value(int a, int b, std::int64_t dx, std::int64_t dy, std::
   return sign * table_[row_offset(y, z) + pair(a, b) * static_cast<std::size_t>(grid_.nx) + x];
 }
 
+void StressKernel::values(std::int64_t dx, std::int64_t dy, std::int64_t dz, double* entries) const noexcept {
+  std::int64_t y = wrapped(dy, grid_.ny);
+  std::int64_t z = wrapped(dz, grid_.nz);
+  std::size_t mirrored = 0;
+  if (2 * y > grid_.ny) {
+    y = grid_.ny - y;
+    mirrored |= 1;
+  }
+  if (2 * z > grid_.nz) {
+    z = grid_.nz - z;
+    mirrored |= 2;
+  }
+  const auto& sign = mirror_signs_[mirrored];
+  const double* entry = table_.data() + row_offset(y, z) + wrapped(dx, grid_.nx);
+  const auto rows = static_cast<std::size_t>(count());
+  for (std::size_t a = 0; a < rows; ++a) {
+    for (std::size_t b = a; b < rows; ++b, entry += grid_.nx) *entries++ = sign[a] * sign[b] * *entry;
+  }
+}
+
 double StressKernel::norm(std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept {
   double sum = 0.0;
   for (int a = 0; a < count(); ++a) {
@@ -211,50 +248,69 @@ void StressKernel::superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t d
   }
 }
 
+StressKernel::TableRow StressKernel::table_row(std::int64_t dy, std::int64_t dz,
+                                               std::span<const double> strain) const noexcept {
+  dy = wrapped(dy, grid_.ny);
+  dz = wrapped(dz, grid_.nz);
+  std::size_t mirrored = 0;
+  if (2 * dy > grid_.ny) {
+    dy = grid_.ny - dy;
+    mirrored |= 1;
+  }
+  if (2 * dz > grid_.nz) {
+    dz = grid_.nz - dz;
+    mirrored |= 2;
+  }
+  const auto& sign = mirror_signs_[mirrored];
+  const auto rows = static_cast<std::size_t>(count());
+  TableRow row;
+  row.table = table_.data() + row_offset(dy, dz);
+  for (std::size_t a = 0; a < rows; ++a) {
+    for (std::size_t b = 0; b < rows; ++b) row.coefficient[a * rows + b] = sign[a] * sign[b] * strain[b];
+  }
+  return row;
+}
+
 void StressKernel::superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin,
                                  std::int64_t x_count, std::int64_t y, std::int64_t z, double* stress,
                                  std::size_t stride) const noexcept {
   const auto [source_x, source_y, source_z] = grid_.coordinates(source);
-  std::int64_t dy = wrapped(y - source_y, grid_.ny);
-  std::int64_t dz = wrapped(z - source_z, grid_.nz);
-  const bool mirror_y = 2 * dy > grid_.ny;
-  const bool mirror_z = 2 * dz > grid_.nz;
-  if (mirror_y) dy = grid_.ny - dy;
-  if (mirror_z) dz = grid_.nz - dz;
-
-  std::array<int, tensor_components> sign{};
-  std::array<double, tensor_components * tensor_components> coefficient{};
-  const int rows = count();
-  for (int a = 0; a < rows; ++a) {
-    sign[static_cast<std::size_t>(a)] =
-        (mirror_y ? basis_.mirror_sign(a, 1) : 1) * (mirror_z ? basis_.mirror_sign(a, 2) : 1);
-  }
-  for (std::size_t a = 0; a < static_cast<std::size_t>(rows); ++a) {
-    for (std::size_t b = 0; b < static_cast<std::size_t>(rows); ++b) {
-      coefficient[a * static_cast<std::size_t>(rows) + b] = sign[a] * sign[b] * strain[b];
-    }
-  }
-
-  const double* row = table_.data() + row_offset(dy, dz);
+  const TableRow row = table_row(y - source_y, z - source_z, strain);
   const auto table_stride = static_cast<std::size_t>(grid_.nx);
   const auto add = [&](std::int64_t table_begin, std::int64_t length, double* out) {
-    const double* table = row + table_begin;
+    const double* table = row.table + table_begin;
     const auto n = static_cast<std::size_t>(length);
-    switch (rows) {
+    switch (count()) {
       case 2:
-        return add_two_rows(table, table_stride, coefficient.data(), out, stride, n);
+        return add_two_rows(table, table_stride, row.coefficient.data(), out, stride, n);
       case 3:
-        return add_three_rows(table, table_stride, coefficient.data(), out, stride, n);
+        return add_three_rows(table, table_stride, row.coefficient.data(), out, stride, n);
       case 5:
-        return add_five_rows(table, table_stride, coefficient.data(), out, stride, n);
+        return add_five_rows(table, table_stride, row.coefficient.data(), out, stride, n);
       default:
-        return add_six_rows(table, table_stride, coefficient.data(), out, stride, n);
+        return add_six_rows(table, table_stride, row.coefficient.data(), out, stride, n);
     }
   };
   const std::int64_t begin = wrapped(x_begin - source_x, grid_.nx);
   const std::int64_t first = std::min(x_count, grid_.nx - begin);
   add(begin, first, stress);
   if (x_count > first) add(0, x_count - first, stress + first);
+}
+
+void StressKernel::superpose_places(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
+                                    std::span<const double> strain, double* stress, std::size_t stride) const noexcept {
+  const TableRow row = table_row(dy, dz, strain);
+  const auto table_stride = static_cast<std::size_t>(grid_.nx);
+  switch (count()) {
+    case 2:
+      return add_places<2>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+    case 3:
+      return add_places<3>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+    case 5:
+      return add_places<5>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+    default:
+      return add_places<6>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+  }
 }
 
 void StressKernel::superpose(std::int64_t source, std::span<const double> strain, Range slabs,

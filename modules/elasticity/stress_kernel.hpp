@@ -37,6 +37,9 @@ class StressKernel {
 
   // K_ab at an offset in voxels (any integers; taken periodically).
   [[nodiscard]] double value(int a, int b, std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept;
+  // All K_ab with a <= b at an offset (any integers), in the order (0, 0), (0, 1) ... (1, 1) ...: count() (count() + 1)
+  // / 2 values.
+  void values(std::int64_t dx, std::int64_t dy, std::int64_t dz, double* entries) const noexcept;
   // Frobenius norm of K at an offset: no unit strain there raises the stress here by more.
   [[nodiscard]] double norm(std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept;
   // e : K(0) : e for the rows `strain` (GPa): the stress that a transformation does work against in its own voxel.
@@ -53,6 +56,11 @@ class StressKernel {
   void superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin, std::int64_t x_count,
                      std::int64_t y, std::int64_t z, double* stress, std::size_t stride) const noexcept;
 
+  // The same at single places of a row: adds to stress[a * stride + i] the stress at the offset (dx[i], dy, dz),
+  // 0 <= dx[i] < nx, any dy and dz. Not collective.
+  void superpose_places(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
+                        std::span<const double> strain, double* stress, std::size_t stride) const noexcept;
+
   // The same for all voxels of these slabs (grid.slabs_of a rank); stress[a * own voxels + own voxel].
   void superpose(std::int64_t source, std::span<const double> strain, Range slabs,
                  std::span<double> stress) const noexcept;
@@ -60,6 +68,12 @@ class StressKernel {
  private:
   template <int Rows>
   void add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, const double* strain, double* stress) const noexcept;
+  // A row of the table, and what each of its pairs is multiplied with to give the stress of a strain.
+  struct TableRow {
+    const double* table = nullptr;
+    std::array<double, tensor_components * tensor_components> coefficient{};  // [a * count() + b]
+  };
+  [[nodiscard]] TableRow table_row(std::int64_t dy, std::int64_t dz, std::span<const double> strain) const noexcept;
   [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;
   [[nodiscard]] std::size_t pair(int a, int b) const noexcept;
 

@@ -1,0 +1,176 @@
+#include "deformation/brick_tree.hpp"
+
+#include <limits>
+
+namespace mesoglass::deformation {
+
+namespace {
+
+// A brick is looked at a little before its slack is used up, so that rounding cannot make it late.
+constexpr double slack_used = 0.999;
+
+}  // namespace
+
+std::int64_t axis_gap(std::int64_t from, std::int64_t first, std::int64_t last, std::int64_t count) noexcept {
+  if (from >= first && from < last) return 0;
+  const std::int64_t up = first > from ? first - from : first - from + count;
+  const std::int64_t down = from > last - 1 ? from - last + 1 : from - last + 1 + count;
+  return std::min(up, down);
+}
+
+BrickTree::BrickTree(const VoxelGrid& grid, Range own_slabs, const std::array<std::int64_t, 3>& edge,
+                     std::int64_t nearest_gap)
+    : grid_(grid),
+      counts_{grid.nx, grid.ny, grid.nz},
+      own_slabs_(own_slabs),
+      slab_axis_(grid.dimensions() == 3 ? 2 : 1) {
+  const std::int64_t farthest = std::max({grid.nx, grid.ny, grid.nz}) / 2;
+  std::size_t first = 0;
+  for (std::int64_t scale = 1; scale == 1 || scale * nearest_gap < farthest; scale *= 2) {
+    BrickLevel level;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+      level.edge[axis] = edge[axis] * scale;
+      level.bricks[axis] = (counts_[axis] + level.edge[axis] - 1) / level.edge[axis];
+      level.own[axis] = {0, level.bricks[axis]};
+    }
+    const std::int64_t slab_edge = level.edge[slab_axis_];
+    level.own[slab_axis_] = own_slabs.size() == 0
+                                ? Range{}
+                                : Range{own_slabs.begin / slab_edge, (own_slabs.end + slab_edge - 1) / slab_edge};
+    level.first = first;
+    first += level.count();
+    levels_.push_back(level);
+  }
+  path_.assign(first, 0.0);
+  rest_.assign(first, 0.0);
+}
+
+std::size_t BrickTree::leaf_of(const VoxelPlace& place) const noexcept {
+  const BrickLevel& level = levels_.front();
+  return level.at(place[0] / level.edge[0] - level.own[0].begin, place[1] / level.edge[1] - level.own[1].begin,
+                  place[2] / level.edge[2] - level.own[2].begin);
+}
+
+std::array<Range, 3> BrickTree::extent(std::size_t level, std::size_t brick) const noexcept {
+  const BrickLevel& bricks = levels_[level];
+  const auto place = bricks.place(brick);
+  std::array<Range, 3> voxels;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const std::int64_t begin = (place[axis] + bricks.own[axis].begin) * bricks.edge[axis];
+    voxels[axis] = {begin, std::min(begin + bricks.edge[axis], counts_[axis])};
+  }
+  return voxels;
+}
+
+std::array<Range, 3> BrickTree::own_extent(std::size_t leaf) const noexcept {
+  auto voxels = extent(0, leaf);
+  voxels[slab_axis_].begin = std::max(voxels[slab_axis_].begin, own_slabs_.begin);
+  voxels[slab_axis_].end = std::min(voxels[slab_axis_].end, own_slabs_.end);
+  return voxels;
+}
+
+std::size_t BrickTree::parent(std::size_t level, std::size_t brick) const noexcept {
+  const BrickLevel& here = levels_[level];
+  const BrickLevel& above = levels_[level + 1];
+  auto place = here.place(brick);
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    place[axis] = (place[axis] + here.own[axis].begin) / 2 - above.own[axis].begin;
+  }
+  return above.at(place[0], place[1], place[2]);
+}
+
+template <typename Visit>
+void BrickTree::for_each_child(std::size_t level, std::size_t brick, Visit&& visit) const {
+  const BrickLevel& here = levels_[level];
+  const BrickLevel& below = levels_[level - 1];
+  const auto place = here.place(brick);
+  std::array<Range, 3> children;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const std::int64_t begin = 2 * (place[axis] + here.own[axis].begin);
+    children[axis] = {std::max(begin, below.own[axis].begin) - below.own[axis].begin,
+                      std::min(begin + 2, below.own[axis].end) - below.own[axis].begin};
+  }
+  for (std::int64_t z = children[2].begin; z < children[2].end; ++z) {
+    for (std::int64_t y = children[1].begin; y < children[1].end; ++y) {
+      for (std::int64_t x = children[0].begin; x < children[0].end; ++x) visit(below.at(x, y, z));
+    }
+  }
+}
+
+void BrickTree::reset() noexcept {
+  std::fill(path_.begin(), path_.end(), 0.0);
+  uniform_ = 0.0;
+  make_all_due();
+}
+
+void BrickTree::make_all_due() noexcept {
+  std::fill(rest_.begin(), rest_.end(), -std::numeric_limits<double>::infinity());
+}
+
+void BrickTree::refresh(std::size_t level, std::size_t brick) noexcept {
+  double least = std::numeric_limits<double>::infinity();
+  for_each_child(level, brick, [&](std::size_t child) { least = std::min(least, rest_[child]); });
+  rest_[brick] = least - path_[brick];
+}
+
+void BrickTree::set_slack(std::size_t leaf, double slack_gpa) noexcept {
+  double around = 0.0;
+  std::size_t brick = leaf;
+  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+    brick = parent(level, brick);
+    around += path_[brick];
+  }
+  rest_[leaf] = uniform_ + around + slack_used * slack_gpa;
+  brick = leaf;
+  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+    brick = parent(level, brick);
+    refresh(level + 1, brick);
+  }
+}
+
+void BrickTree::limit_slack(std::size_t leaf, double slack_gpa) noexcept {
+  double around = 0.0;
+  std::size_t brick = leaf;
+  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+    brick = parent(level, brick);
+    around += path_[brick];
+  }
+  double rest = uniform_ + around + slack_used * slack_gpa;
+  rest_[leaf] = std::min(rest_[leaf], rest);
+  brick = leaf;
+  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+    brick = parent(level, brick);
+    rest -= path_[brick];
+    rest_[brick] = std::min(rest_[brick], rest);
+  }
+}
+
+void BrickTree::find_due(std::size_t level, std::size_t brick, double around,
+                         std::vector<std::uint32_t>& leaves) const {
+  // A brick's rest knows nothing of the paths around it.
+  if (rest_[brick] - around > uniform_) return;
+  if (level == 0) {
+    leaves.push_back(static_cast<std::uint32_t>(brick));
+    return;
+  }
+  const double inside = around + path_[brick];
+  for_each_child(level, brick, [&](std::size_t child) { find_due(level - 1, child, inside, leaves); });
+}
+
+void BrickTree::find_due(std::vector<std::uint32_t>& leaves) const {
+  const std::size_t top = levels_.size() - 1;
+  const BrickLevel& level = levels_[top];
+  for (std::size_t brick = level.first; brick < level.first + level.count(); ++brick) find_due(top, brick, 0.0, leaves);
+}
+
+double BrickTree::path(std::size_t leaf) const noexcept {
+  double sum = uniform_ + path_[leaf];
+  std::size_t brick = leaf;
+  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+    brick = parent(level, brick);
+    sum += path_[brick];
+  }
+  return sum;
+}
+
+}  // namespace mesoglass::deformation
