@@ -16,8 +16,9 @@ namespace mesoglass {
 Environment::Environment(int& argc, char**& argv) {
   // A file that is open while an error unwinds must not be closed by the library at exit: closing is collective.
   H5dont_atexit();
+  // One thread at a time calls MPI, though not always the first: reading ahead reads together with the other ranks.
   int provided = 0;
-  check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+  check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
   unsetenv("PETSC_OPTIONS");
