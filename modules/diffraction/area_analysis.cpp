@@ -26,6 +26,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t least_map_side = 16;
 constexpr double buffer_limit_bytes = 8.0 * 1024.0 * 1024.0;  // two of these: what stays in a cache
+constexpr double chunk_buffer_share = 0.125;                  // of the memory limit, for rows of whole HDF5 chunks
 constexpr std::int64_t tables_kept = 48;
 constexpr int largest_lag_limit = 64;
 
@@ -46,12 +47,13 @@ bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& setti
 }
 
 // The rows this rank reads, in blocks.
-std::vector<Range> row_blocks(const scan::ScanDescription& scan, const Communicator& communicator, bool preview,
-                              Range* own_rows) {
-  if (!preview) {
+std::vector<Range> row_blocks(const scan::ScanDescription& scan, const Communicator& communicator,
+                              const AnalysisSettings& settings, Range* own_rows) {
+  if (!settings.preview) {
     auto plan = scan::plan_row_blocks(scan, communicator.rank(), communicator.size(),
                                       static_cast<std::int64_t>(buffer_limit_bytes),
-                                      scan.pixels() * static_cast<std::int64_t>(sizeof(float)));
+                                      scan.pixels() * static_cast<std::int64_t>(sizeof(float)),
+                                      static_cast<std::int64_t>(chunk_buffer_share * settings.memory_limit_bytes));
     *own_rows = plan.own_rows;
     return plan.blocks;
   }
@@ -190,7 +192,10 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
                        const AnalysisSettings& settings) {
   MemoryPlan plan;
   const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
-  plan.buffer_bytes = 2.0 * std::max(buffer_limit_bytes, row_bytes);  // one is read while one is worked on
+  const double chunk_bytes = row_bytes * static_cast<double>(scan.row_alignment);
+  const bool whole_chunks = chunk_bytes <= chunk_buffer_share * settings.memory_limit_bytes;
+  // One is read while one is worked on.
+  plan.buffer_bytes = 2.0 * std::max({buffer_limit_bytes, row_bytes, whole_chunks ? chunk_bytes : 0.0});
   const double orders = grid.angles / 2 + 1;
   const double sums = 8.0 * grid.bins * orders * 57.0 * settings.thickness_bins +
                       16.0 * static_cast<double>(scan.pixels()) +
@@ -269,7 +274,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   const auto positions = static_cast<std::size_t>(scan.scan_ny * scan.scan_nx);
   const auto pixels = static_cast<std::size_t>(scan.pixels());
   Range own_rows;
-  const std::vector<Range> blocks = row_blocks(scan, communicator, settings.preview, &own_rows);
+  const std::vector<Range> blocks = row_blocks(scan, communicator, settings, &own_rows);
   std::vector<Range> row_ranges;
   for (const std::int64_t edge : communicator.all_gather(std::span<const std::int64_t>(&own_rows.begin, 1))) {
     row_ranges.push_back({edge, edge});
@@ -331,10 +336,10 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx, shares);
     }
     collectively(communicator, [&] {
+      scan::RowStream stream(reader, blocks);
       const std::string task =
           memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
       Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
-      scan::RowStream stream(reader, blocks);
       PatternPass pass(result.grid, geometry.shape, first_pass ? &statistics : nullptr,
                        first_pass ? &pixel_sums : nullptr, stack.get(), best_kernels(),
                        first_pass ? local.get() : nullptr);

@@ -7,6 +7,7 @@
 
 #include "core/distribution.hpp"
 #include "core/error.hpp"
+#include "scan/row_stream.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -42,15 +43,16 @@ std::vector<double> sum_in_row_order(const Communicator& communicator, std::span
 
 using PatternAction = std::function<void(std::int64_t row, std::int64_t column, std::span<const float> pattern)>;
 
-// This rank's share of the survey's rows, one at a time. Not collective.
+// This rank's share of the survey's rows, one at a time; all ranks at once (see RowStream).
 void for_each_pattern(const scan::ScanReader& reader, std::span<const std::int64_t> rows, const PatternAction& action) {
   const auto& scan = reader.description();
-  std::vector<float> patterns(rows.empty() ? 0 : static_cast<std::size_t>(scan.values_per_row()));
   const auto pixels = static_cast<std::size_t>(scan.pixels());
-  for (const std::int64_t row : rows) {
-    reader.read_rows(row, 1, patterns);
+  std::vector<Range> blocks;
+  for (const std::int64_t row : rows) blocks.push_back({row, row + 1});
+  scan::RowStream stream(reader, std::move(blocks));
+  while (const auto block = stream.next()) {
     for (std::int64_t column = 0; column < scan.scan_nx; ++column) {
-      action(row, column, std::span<const float>(patterns).subspan(static_cast<std::size_t>(column) * pixels, pixels));
+      action(block->rows.begin, column, block->patterns.subspan(static_cast<std::size_t>(column) * pixels, pixels));
     }
   }
 }

@@ -58,24 +58,65 @@ class Hdf5Reader : public ScanReader {
 
   void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const override {
     check_request(first_row, row_count, patterns.size());
-    const auto& d = description_;
-    while (row_count > 0) {
-      const std::int64_t frame = first_row / d.scan_ny;
-      const std::int64_t row = first_row % d.scan_ny;
-      const std::int64_t rows = std::min(row_count, d.scan_ny - row);
-      const auto values = static_cast<std::size_t>(rows * d.values_per_row());
-      read_frame_rows(frame, row, rows, patterns.first(values));
-      patterns = patterns.subspan(values);
-      first_row += rows;
-      row_count -= rows;
+    for (const Piece& piece : pieces_of(first_row, row_count)) {
+      open_->file.read_part_alone<float>(description_.dataset, piece.offset, piece.count, take(patterns, piece));
+    }
+  }
+
+  [[nodiscard]] const Communicator* together() const noexcept override {
+    return open_together_ ? &open_together_->communicator : nullptr;
+  }
+  void read_rows_together(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const override {
+    if (!open_together_) return read_rows(first_row, row_count, patterns);
+    const auto& ranks = open_together_->communicator;
+    const auto pieces = collectively(ranks, [&] {
+      check_request(first_row, row_count, patterns.size());
+      return pieces_of(first_row, row_count);
+    });
+    const auto rounds = ranks.max<std::uint64_t>(pieces.size());
+    const Piece nothing{Shape(roles_.size(), 0), Shape(roles_.size(), 0)};
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+      const Piece& piece = round < pieces.size() ? pieces[round] : nothing;
+      open_together_->file.read_part<float>(description_.dataset, piece.offset, piece.count, take(patterns, piece));
+    }
+  }
+  void open_together(const Communicator& communicator) override {
+    if (communicator.size() > 1) {
+      open_together_ = std::make_shared<OpenHdf5>(communicator.get(), description_.path);
     }
   }
 
  private:
-  void read_frame_rows(std::int64_t frame, std::int64_t row, std::int64_t rows, std::span<float> patterns) const {
-    const auto& d = description_;
+  // Rows of one time frame.
+  struct Piece {
     Shape offset;
     Shape count;
+  };
+
+  // The next values for a piece; what is left stays in `patterns`.
+  static std::span<float> take(std::span<float>& patterns, const Piece& piece) {
+    std::size_t values = 1;
+    for (const auto extent : piece.count) values *= extent;
+    const auto taken = patterns.first(values);
+    patterns = patterns.subspan(values);
+    return taken;
+  }
+
+  [[nodiscard]] std::vector<Piece> pieces_of(std::int64_t first_row, std::int64_t row_count) const {
+    std::vector<Piece> pieces;
+    while (row_count > 0) {
+      const std::int64_t row = first_row % description_.scan_ny;
+      const std::int64_t rows = std::min(row_count, description_.scan_ny - row);
+      pieces.push_back(piece_of(first_row / description_.scan_ny, row, rows));
+      first_row += rows;
+      row_count -= rows;
+    }
+    return pieces;
+  }
+
+  [[nodiscard]] Piece piece_of(std::int64_t frame, std::int64_t row, std::int64_t rows) const {
+    const auto& d = description_;
+    Piece piece;
     for (const AxisRole role : roles_) {
       std::int64_t first = 0;
       std::int64_t number = 1;
@@ -103,13 +144,14 @@ class Hdf5Reader : public ScanReader {
         case AxisRole::single:
           break;
       }
-      offset.push_back(static_cast<std::uint64_t>(first));
-      count.push_back(static_cast<std::uint64_t>(number));
+      piece.offset.push_back(static_cast<std::uint64_t>(first));
+      piece.count.push_back(static_cast<std::uint64_t>(number));
     }
-    open_->file.read_part_alone<float>(d.dataset, offset, count, patterns);
+    return piece;
   }
 
   SharedHdf5 open_;
+  SharedHdf5 open_together_;
   std::vector<AxisRole> roles_;
 };
 

@@ -113,7 +113,9 @@ std::unique_ptr<ScanReader> open_hdf5(const Path& path, const ReadOptions& optio
 }
 
 std::unique_ptr<ScanReader> open_scan(const Communicator& communicator, const Path& path, const ReadOptions& options) {
-  return collectively(communicator, [&] { return open_by_content(path, options); });
+  auto reader = collectively(communicator, [&] { return open_by_content(path, options); });
+  if (options.collective) reader->open_together(communicator);
+  return reader;
 }
 
 }  // namespace mesoglass::scan

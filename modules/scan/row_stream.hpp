@@ -16,7 +16,11 @@
 namespace mesoglass::scan {
 
 // Two buffers, one being read into while the caller has the other. Until it ends, nobody else may read from the
-// reader, and no other HDF5 call may be made on this rank (the library is not made for threads). Not collective.
+// reader, and no other HDF5 or MPI call may be made on this rank (the reading thread makes them, and they are not made
+// for several). Where ranks read together, all of them make a stream at the same time, with blocks of their own, also
+// with none: they read a block each in every round, and a stream that is left before its last block ends those of the
+// other ranks after the blocks that they already have, so that a rank that fails strands nobody. To be made first in a
+// section of work that may fail (see collectively()).
 class RowStream {
  public:
   // `reader` must outlive the stream. `blocks` are read in order.
@@ -29,7 +33,7 @@ class RowStream {
     Range rows;
     std::span<const float> patterns;  // [row][scan x][ky][kx]; valid until the next call of next()
   };
-  // The next block; nothing after the last. Throws what reading threw.
+  // The next block; nothing after the last, or after another rank has left its stream. Throws what reading threw.
   [[nodiscard]] std::optional<Block> next();
   // Seconds that next() has waited for the disk, and that reading took.
   [[nodiscard]] double waited_s() const noexcept { return waited_s_; }
@@ -37,20 +41,23 @@ class RowStream {
 
  private:
   void read_all();
+  [[nodiscard]] bool read_round();  // false: it was the last
   static constexpr std::size_t buffers = 2;
   const ScanReader& reader_;
   std::vector<Range> blocks_;
   std::array<std::vector<float>, buffers> buffers_;
+  std::size_t round_ = 0;  // blocks read, and rounds in which others read; the reading thread's
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t read_ = 0;      // blocks that are in their buffers
   std::size_t returned_ = 0;  // blocks that the caller is done with
   std::size_t handed_ = 0;    // blocks that the caller has got
   bool stop_ = false;
+  bool ended_ = false;  // nothing more is read
   std::exception_ptr error_;
   double waited_s_ = 0.0;
   double reading_s_ = 0.0;
-  std::thread thread_;
+  std::thread thread_;  // none where MPI allows no calls from it: then next() reads
 };
 
 }  // namespace mesoglass::scan

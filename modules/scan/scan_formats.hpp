@@ -24,10 +24,12 @@ using Path = std::filesystem::path;
 // Merlin .mib: a text header before each frame.
 [[nodiscard]] std::unique_ptr<ScanReader> open_merlin(const Path&, const ReadOptions&);
 
-// ---- HDF5 trees, opened by each rank for itself: ranks read their own rows at their own pace ----
+// ---- HDF5 trees, opened by each rank for itself, and by several once more together for the patterns ----
 struct OpenHdf5 {
-  explicit OpenHdf5(const Path& path) : self(Communicator::self()), file(Hdf5File::open(self, path)) {}
-  Communicator self;
+  explicit OpenHdf5(const Path& path) : OpenHdf5(MPI_COMM_SELF, path) {}
+  // Collective over `ranks`.
+  OpenHdf5(MPI_Comm ranks, const Path& path) : communicator(ranks), file(Hdf5File::open(communicator, path)) {}
+  Communicator communicator;
   Hdf5File file;
 };
 using SharedHdf5 = std::shared_ptr<OpenHdf5>;

@@ -53,6 +53,11 @@ void add_scan_options(OptionTable& table) {
           "from it.");
   table.text("dataset", "")
       .text("Path of the patterns inside an HDF5 file that holds several, for example /entry/data.");
+  table.text("hdf5-reading", "collective")
+      .choices({"collective", "independent"})
+      .text(
+          "How several ranks read an HDF5 file: all in one call, which a parallel file system can serve in large "
+          "pieces, or each by itself.");
   table.text("pattern-shape")
       .unit("rows x columns")
       .text("Detector pixels of one pattern, for a raw file without a header (with --element).");
@@ -75,6 +80,7 @@ ReadOptions read_scan_options(const Options& options) {
   if (options.has("voltage")) result.voltage_v = options.real("voltage");
   if (options.has("gain")) result.gain = options.real("gain");
   result.dataset = options.text("dataset");
+  result.collective = options.text("hdf5-reading") == "collective";
   if (options.has("pattern-shape"))
     result.pattern_shape = parse_shape(options.text("pattern-shape"), "--pattern-shape");
   result.element = options.text("element");

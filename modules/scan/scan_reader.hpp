@@ -63,7 +63,8 @@ struct ReadOptions {
   std::optional<double> scan_step_nm;
   std::optional<double> voltage_v;
   std::optional<double> gain;
-  std::string dataset;  // HDF5 path of the patterns, where a file holds several; empty = the one there is
+  std::string dataset;     // HDF5 path of the patterns, where a file holds several; empty = the one there is
+  bool collective = true;  // several ranks read an HDF5 file together
 
   // Raw binary without a header of its own: all of it must be said.
   std::optional<std::pair<std::int64_t, std::int64_t>> pattern_shape;  // (ky, kx)
@@ -85,6 +86,17 @@ class ScanReader {
   // reads its own rows when it wants them. Throws input_error where the file ends early or cannot be decoded, so a
   // caller wraps its reading in collectively() or gathers its own errors.
   virtual void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const = 0;
+
+  // The ranks that read together where the file is better read by all at once (HDF5 on more than one rank), null
+  // elsewhere.
+  [[nodiscard]] virtual const Communicator* together() const noexcept { return nullptr; }
+  // Prepares that, where the format has it. open_scan does so; collective.
+  virtual void open_together(const Communicator& communicator) { (void)communicator; }
+  // read_rows by all of together()'s ranks at once, each its own rows, which may be none. An error of one reaches all.
+  // Collective over together().
+  virtual void read_rows_together(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const {
+    read_rows(first_row, row_count, patterns);
+  }
 
  protected:
   explicit ScanReader(ScanDescription description) : description_(std::move(description)) {}

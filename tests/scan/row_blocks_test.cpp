@@ -54,6 +54,14 @@ TEST(RowBlocks, BeginAtChunkBoundariesWhereMemoryAllows) {
   }
 }
 
+// A row of chunks larger than the buffer is one block where the room for chunks allows it, so that it is read once.
+TEST(RowBlocks, HoldAWholeRowOfChunksWhereThereIsRoom) {
+  const auto d = scan_of(1, 100, 8);
+  EXPECT_EQ(scan::plan_row_blocks(d, 0, 2, 2 * 640, 64, 8 * 640).rows_per_block, 8);
+  EXPECT_EQ(scan::plan_row_blocks(d, 0, 2, 2 * 640, 64, 8 * 640 - 1).rows_per_block, 2);
+  EXPECT_EQ(scan::plan_row_blocks(d, 0, 2, 20 * 640, 64, 8 * 640).rows_per_block, 16);
+}
+
 TEST(ScanOptions, ShapesAreRowsByColumns) {
   EXPECT_EQ(scan::parse_shape("64x128", "--scan-shape"), std::pair(std::int64_t{64}, std::int64_t{128}));
   for (const char* wrong :
