@@ -45,7 +45,7 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
   } else {
     // FastEngine's: last strain, plastic strain, stress; softening; the stress of the bound; generation, bound, radius,
     // drift and place in the log; type and domain; its share of the cache of modes.
-    const auto places = static_cast<double>(mode_cache_places(glass.grid, static_cast<std::size_t>(own)));
+    const auto places = static_cast<double>(mode_cache_places(static_cast<std::size_t>(own)));
     const auto block = static_cast<double>(sensitive_block_size(constants, padded_modes(modes)));
     cost.memory_per_voxel_bytes =
         8.0 * 3.0 * components + 8.0 + 4.0 * components + 4.0 * 5.0 + 5.0 + places * (8.0 * block + 8.0) / own;

@@ -73,7 +73,7 @@ VoxelPlace moved(VoxelPlace place, std::size_t axis, std::int64_t by) noexcept {
 void FarField::Visited::clear() noexcept {
   brick.clear();
   distance.clear();
-  for (auto& list : offset) list.clear();
+  offset.clear();
 }
 
 FarField::FarField(const elasticity::StressKernel& kernel, Range own_slabs, const std::array<std::int64_t, 3>& edge,
@@ -226,10 +226,7 @@ void FarField::view(const VoxelPlace& source) {
         if (list == &now.not_near && along_x.near[i]) continue;
         list->brick.push_back(brick);
         list->distance.push_back(static_cast<std::int32_t>(axis_distance(offset, counts_[0])));
-        for (std::int64_t side = -1; side <= 1; ++side) {
-          list->offset[static_cast<std::size_t>(side + 1)].push_back(
-              static_cast<std::int32_t>(wrapped(offset + side, counts_[0])));
-        }
+        list->offset.push_back(static_cast<std::int32_t>(wrapped(offset, counts_[0])));
       }
     }
   }
@@ -242,37 +239,16 @@ void FarField::add_row(std::size_t level, std::int64_t y, std::int64_t z, const 
   const VoxelPlace middle = centre(level, {0, y, z});
   const std::int64_t dy = middle[1] - source[1];
   const std::int64_t dz = middle[2] - source[2];
-  // The kernel at the centres and one voxel to each side of them.
-  const std::size_t block = count * components_;
-  samples_.assign((1 + 2 * axes_) * block, 0.0);
-  const auto sample = [&](std::size_t index, std::int64_t to_y, std::int64_t to_z, std::size_t side) {
-    kernel_.superpose_places(visited.offset[side], to_y, to_z, strain, samples_.data() + index * block, count);
-  };
-  sample(0, dy, dz, 1);
-  sample(1, dy, dz, 0);
-  sample(2, dy, dz, 2);
-  sample(3, dy - 1, dz, 1);
-  sample(4, dy + 1, dz, 1);
-  if (axes_ == 3) {
-    sample(5, dy, dz - 1, 1);
-    sample(6, dy, dz + 1, 1);
-  }
   const LevelView& now = views_[level];
   const std::size_t row =
       octant_row(now.axes[1].gap[static_cast<std::size_t>(y)], now.axes[2].gap[static_cast<std::size_t>(z)]);
   const std::size_t offset_row = octant_row(axis_distance(dy, counts_[1]), axis_distance(dz, counts_[2]));
   const std::size_t first = tree_.levels()[level].at(0, y, z);
+  kernel_.superpose_linear(visited.offset, dy, dz, strain, visited.brick,
+                           fields_.data() + first * (1 + axes_) * components_);
   for (std::size_t i = 0; i < count; ++i) {
     const auto x = static_cast<std::size_t>(visited.brick[i]);
     const std::size_t brick = first + x;
-    double* field = fields_.data() + brick * (1 + axes_) * components_;
-    for (std::size_t c = 0; c < components_; ++c) {
-      const double* values = samples_.data() + c * count + i;
-      field[c] += values[0];
-      for (std::size_t axis = 0; axis < axes_; ++axis) {
-        field[(axis + 1) * components_ + c] += 0.5 * (values[(2 + 2 * axis) * block] - values[(1 + 2 * axis) * block]);
-      }
-    }
     const std::size_t at = row + static_cast<std::size_t>(now.axes[0].gap[x]);
     const double deviation =
         norm * static_cast<double>(deviation_at_[level][offset_row + static_cast<std::size_t>(visited.distance[i])]);

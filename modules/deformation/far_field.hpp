@@ -75,8 +75,8 @@ class FarField {
   };
   // Those along x that a row of bricks visits.
   struct Visited {
-    std::vector<std::int32_t> brick, distance;        // along x, of the centre from the source
-    std::array<std::vector<std::int32_t>, 3> offset;  // of the centre from the source, less 1, itself, plus 1
+    std::vector<std::int32_t> brick;
+    std::vector<std::int32_t> offset, distance;  // of the centre from the source along x
     void clear() noexcept;
   };
   struct LevelView {
@@ -118,7 +118,6 @@ class FarField {
   std::vector<double> fields_;                    // [brick of all levels][value, gradient along x, y(, z)][component]
   std::vector<double> deviations_;                // GPa
   std::vector<LevelView> views_;
-  std::vector<double> samples_;  // of the kernel around the centres of a row of bricks
 };
 
 template <typename Visit>

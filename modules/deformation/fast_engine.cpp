@@ -83,8 +83,8 @@ float rounded_up(double value) noexcept {
 
 }  // namespace
 
-std::size_t mode_cache_places(const VoxelGrid& grid, std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / (grid.dimensions() == 2 ? 8 : 4), 1024, 65536);
+std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
+  return std::clamp<std::size_t>(own_voxels / 8, 1024, 65536);
 }
 
 FastEngine::FastEngine(const Communicator& communicator, const DeformationParameters& parameters,
@@ -112,7 +112,7 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
   const std::size_t block = sensitive_block_size(constants_, padded_modes(modes_.catalog_modes().largest_mode_count()));
-  cache_ = ModeCache(mode_cache_places(glass.grid, state_.count()), block);
+  cache_ = ModeCache(mode_cache_places(state_.count()), block);
   scratch_.resize(block);
   state_.bound_rate.assign(state_.count(), 0.0F);
   // No bound holds yet, so that the first look evaluates everybody.
@@ -563,6 +563,12 @@ double FastEngine::total_rate() {
 }
 
 void FastEngine::restore(VoxelState state) {
+  const bool bounded = state.bound_rate.size() == state.count() && state.bound_radius.size() == state.count() &&
+                       state.bound_stress.size() == state.stress_fluctuation.size();
+  if (communicator_.any(!bounded)) {
+    throw Error(ExitCode::bad_input,
+                "a state without bounds of its voxels' rates (the direct engine's): go on with --engine direct", true);
+  }
   state_ = std::move(state);
   live_at_.clear();
   for (std::size_t entry = 0; entry < state_.live.size(); ++entry) live_at_[local(state_.live[entry].voxel)] = entry;

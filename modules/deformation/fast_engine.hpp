@@ -18,7 +18,7 @@
 namespace mesoglass::deformation {
 
 // Voxels whose modes the engine keeps at hand on a rank with `own_voxels`; the others' are drawn anew when needed.
-[[nodiscard]] std::size_t mode_cache_places(const VoxelGrid& grid, std::size_t own_voxels) noexcept;
+[[nodiscard]] std::size_t mode_cache_places(std::size_t own_voxels) noexcept;
 
 // Thinning (Lewis and Shedler 1979) with a bound on every voxel's rate. A candidate voxel is drawn from the bounds, its
 // true rate is computed from its exact stress, and it is accepted with the ratio of the two. A bound holds while the

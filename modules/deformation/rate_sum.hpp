@@ -15,7 +15,7 @@ __extension__ using WholeNumber = unsigned __int128;
 
 // Rates are single-precision numbers, which are whole multiples of a unit of rate if the unit is small enough. It is
 // chosen so small that the sum of all rates just fits into 126 bits; only rates below 2^24 units (for a million voxels
-// and an attempt rate of 1e13 /s: 1e-8 /s) are rounded, up.
+// and an attempt rate of 1e13 /s: 1e-8 /s) are rounded, up. Nothing here is collective.
 class RateSum {
  public:
   // For `all_items` on all ranks together, none above `largest_rate`.

@@ -56,21 +56,12 @@ template <int Count, int A = 0>
   }
 }
 
+// stress[a] += factor * that sum at one place.
 template <int Count, int A = 0>
-[[gnu::always_inline]] inline void add_row_place(const double* table, std::size_t table_stride,
-                                                 const double* coefficient, double* stress,
-                                                 std::size_t stress_stride) noexcept {
-  stress[static_cast<std::size_t>(A) * stress_stride] +=
-      row_sum<Count, A, Count - 1>(table, table_stride, coefficient, 0);
-  if constexpr (A + 1 < Count) add_row_place<Count, A + 1>(table, table_stride, coefficient, stress, stress_stride);
-}
-
-template <int Count>
-void add_places(const double* table, std::size_t table_stride, const double* coefficient,
-                std::span<const std::int32_t> places, double* stress, std::size_t stress_stride) noexcept {
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    add_row_place<Count>(table + places[i], table_stride, coefficient, stress + i, stress_stride);
-  }
+[[gnu::always_inline]] inline void add_place(const double* table, std::size_t table_stride, const double* coefficient,
+                                             double factor, double* stress) noexcept {
+  stress[A] += factor * row_sum<Count, A, Count - 1>(table, table_stride, coefficient, 0);
+  if constexpr (A + 1 < Count) add_place<Count, A + 1>(table, table_stride, coefficient, factor, stress);
 }
 
 MESOGLASS_VECTOR_CLONES void add_two_rows(const double* table, std::size_t table_stride, const double* coefficient,
@@ -250,8 +241,10 @@ void StressKernel::superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t d
 
 StressKernel::TableRow StressKernel::table_row(std::int64_t dy, std::int64_t dz,
                                                std::span<const double> strain) const noexcept {
-  dy = wrapped(dy, grid_.ny);
-  dz = wrapped(dz, grid_.nz);
+  if (dy < 0) dy += grid_.ny;
+  if (dz < 0) dz += grid_.nz;
+  if (dy >= grid_.ny) dy -= grid_.ny;
+  if (dz >= grid_.nz) dz -= grid_.nz;
   std::size_t mirrored = 0;
   if (2 * dy > grid_.ny) {
     dy = grid_.ny - dy;
@@ -275,7 +268,7 @@ void StressKernel::superpose_row(std::int64_t source, std::span<const double> st
                                  std::int64_t x_count, std::int64_t y, std::int64_t z, double* stress,
                                  std::size_t stride) const noexcept {
   const auto [source_x, source_y, source_z] = grid_.coordinates(source);
-  const TableRow row = table_row(y - source_y, z - source_z, strain);
+  const TableRow row = table_row(wrapped(y - source_y, grid_.ny), wrapped(z - source_z, grid_.nz), strain);
   const auto table_stride = static_cast<std::size_t>(grid_.nx);
   const auto add = [&](std::int64_t table_begin, std::int64_t length, double* out) {
     const double* table = row.table + table_begin;
@@ -297,19 +290,50 @@ void StressKernel::superpose_row(std::int64_t source, std::span<const double> st
   if (x_count > first) add(0, x_count - first, stress + first);
 }
 
-void StressKernel::superpose_places(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
-                                    std::span<const double> strain, double* stress, std::size_t stride) const noexcept {
-  const TableRow row = table_row(dy, dz, strain);
-  const auto table_stride = static_cast<std::size_t>(grid_.nx);
+template <int Rows, int Axes>
+void StressKernel::add_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
+                              std::span<const double> strain, std::span<const std::int32_t> targets,
+                              double* fields) const noexcept {
+  const auto stride = static_cast<std::size_t>(grid_.nx);
+  const TableRow middle = table_row(dy, dz, strain);
+  // Rows next to it: one less and one more along y, and along z.
+  std::array<TableRow, 4> beside = {table_row(dy - 1, dz, strain), table_row(dy + 1, dz, strain)};
+  if constexpr (Axes == 3) {
+    beside[2] = table_row(dy, dz - 1, strain);
+    beside[3] = table_row(dy, dz + 1, strain);
+  }
+  const auto last = static_cast<std::int32_t>(grid_.nx - 1);
+  for (std::size_t i = 0; i < dx.size(); ++i) {
+    double* field = fields + static_cast<std::size_t>(targets[i]) * (1 + Axes) * Rows;
+    const std::int32_t x = dx[i];
+    const auto add = [&](const TableRow& row, std::int32_t at, double factor, std::size_t axis) {
+      add_place<Rows>(row.table + at, stride, row.coefficient.data(), factor, field + axis * Rows);
+    };
+    add(middle, x, 1.0, 0);
+    add(middle, x == 0 ? last : x - 1, -0.5, 1);
+    add(middle, x == last ? 0 : x + 1, 0.5, 1);
+    for (std::size_t axis = 2; axis <= Axes; ++axis) {
+      add(beside[2 * axis - 4], x, -0.5, axis);
+      add(beside[2 * axis - 3], x, 0.5, axis);
+    }
+  }
+}
+
+void StressKernel::superpose_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
+                                    std::span<const double> strain, std::span<const std::int32_t> targets,
+                                    double* fields) const noexcept {
+  const bool solid = grid_.dimensions() == 3;
   switch (count()) {
     case 2:
-      return add_places<2>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+      return add_linear<2, 2>(dx, dy, dz, strain, targets, fields);
     case 3:
-      return add_places<3>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+      return add_linear<3, 2>(dx, dy, dz, strain, targets, fields);
     case 5:
-      return add_places<5>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+      return solid ? add_linear<5, 3>(dx, dy, dz, strain, targets, fields)
+                   : add_linear<5, 2>(dx, dy, dz, strain, targets, fields);
     default:
-      return add_places<6>(row.table, table_stride, row.coefficient.data(), dx, stress, stride);
+      return solid ? add_linear<6, 3>(dx, dy, dz, strain, targets, fields)
+                   : add_linear<6, 2>(dx, dy, dz, strain, targets, fields);
   }
 }
 

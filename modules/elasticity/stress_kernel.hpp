@@ -56,16 +56,21 @@ class StressKernel {
   void superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin, std::int64_t x_count,
                      std::int64_t y, std::int64_t z, double* stress, std::size_t stride) const noexcept;
 
-  // The same at single places of a row: adds to stress[a * stride + i] the stress at the offset (dx[i], dy, dz),
-  // 0 <= dx[i] < nx, any dy and dz. Not collective.
-  void superpose_places(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
-                        std::span<const double> strain, double* stress, std::size_t stride) const noexcept;
+  // The stress of the strain rows `strain` near single places of a row, as linear fields: at the offset (dx[i], dy,
+  // dz), 0 <= dx[i] < nx, -ny < dy < ny, -nz < dz < nz, adds to fields[targets[i] * (1 + dimensions) * count() ...] the
+  // stress, and its central differences along x, y and in three dimensions z, count() values each. Not collective.
+  void superpose_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
+                        std::span<const double> strain, std::span<const std::int32_t> targets,
+                        double* fields) const noexcept;
 
   // The same for all voxels of these slabs (grid.slabs_of a rank); stress[a * own voxels + own voxel].
   void superpose(std::int64_t source, std::span<const double> strain, Range slabs,
                  std::span<double> stress) const noexcept;
 
  private:
+  template <int Rows, int Axes>
+  void add_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
+                  std::span<const std::int32_t> targets, double* fields) const noexcept;
   template <int Rows>
   void add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, const double* strain, double* stress) const noexcept;
   // A row of the table, and what each of its pairs is multiplied with to give the stress of a strain.
@@ -73,6 +78,7 @@ class StressKernel {
     const double* table = nullptr;
     std::array<double, tensor_components * tensor_components> coefficient{};  // [a * count() + b]
   };
+  // Offsets of up to one cell.
   [[nodiscard]] TableRow table_row(std::int64_t dy, std::int64_t dz, std::span<const double> strain) const noexcept;
   [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;
   [[nodiscard]] std::size_t pair(int a, int b) const noexcept;

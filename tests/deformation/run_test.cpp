@@ -1,4 +1,4 @@
-// Whole runs: energy, loading, observables, ranks, restarts, and what published studies saw.
+// Whole runs: energy, loading, observables.
 #include "deformation/deformation_run.hpp"
 
 #include <algorithm>
@@ -16,60 +16,16 @@
 #include "elasticity/stress_kernel.hpp"
 #include "planted_glass.hpp"
 #include "support/mpi_test.hpp"
+#include "whole_runs.hpp"
 
 namespace mesoglass::deformation {
 
 namespace {
 
 using test::communicator;
-
-Provenance no_provenance() {
-  return {"test", "test", "", 1};
-}
-
-// Every number of /history, /events and /avalanches, and the last snapshot.
-std::map<std::string, std::vector<double>> everything_in(const Communicator& alone, const std::filesystem::path& path) {
-  const auto file = Hdf5File::open(alone, path);
-  std::map<std::string, std::vector<double>> result;
-  for (const std::string group : {"/history", "/events", "/avalanches", "/snapshots/000"}) {
-    if (!file.is_group(group)) continue;
-    for (const auto& name : file.children(group)) {
-      result[group + "/" + name] = file.read<double>(group + "/" + name);
-    }
-  }
-  return result;
-}
-
-// A map with every kind of voxel: two kinds of order beside the matrix.
-catalog::Catalog mixed_glass(const Communicator& comm, std::int64_t nx, std::int64_t ny, std::int64_t nz) {
-  auto glass = test::matrix_glass(comm, nx, ny, nz);
-  auto weak = glass.types.front();
-  weak.name = "weak";
-  weak.modes = 12;
-  weak.amplitude = 0.5;
-  weak.softening = 0.9;
-  auto strong = glass.types.front();
-  strong.name = "strong";
-  strong.modes = 2;
-  strong.amplitude = 0.8;
-  strong.softening = 0.01;
-  glass.types.push_back(weak);
-  glass.types.push_back(strong);
-  catalog::Domain domain;
-  domain.type = 1;
-  domain.rotation = {0.8F, 0.0F, 0.0F, 0.6F};
-  glass.domains.push_back(domain);
-  domain.type = 2;
-  domain.rotation = {0.6F, 0.0F, 0.0F, 0.8F};
-  glass.domains.push_back(domain);
-  const Range own = glass.grid.voxels_of(comm.rank(), comm.size());
-  for (std::int64_t v = own.begin; v < own.end; ++v) {
-    const int kind = v % 10 < 2 ? 1 + static_cast<int>((v / 10) % 2) : 0;
-    glass.voxel_type[static_cast<std::size_t>(v - own.begin)] = static_cast<std::uint8_t>(kind);
-    glass.voxel_domain[static_cast<std::size_t>(v - own.begin)] = kind - 1;
-  }
-  return glass;
-}
+using test::everything_in;
+using test::mixed_glass;
+using test::no_provenance;
 
 }  // namespace
 
@@ -223,117 +179,6 @@ TEST(DeformationRun, EventLogReplaysToTheSnapshot) {
   const auto largest = file.read<std::int64_t>("/snapshots/000/largest_cfv");
   EXPECT_EQ(std::count(largest.begin(), largest.end(), 1),
             file.read<std::int64_t>("/history/largest_cfv_voxels").back());
-}
-
-// The same history and event log, bit for bit, on all ranks together and on one alone, in 2-D and 3-D, with the energy
-// guard too.
-TEST(DeformationRun, SameBitsOnAnyNumberOfRanks) {
-  const Communicator alone = Communicator::self();
-  const auto folder = test::scratch_folder();
-  for (const auto& [nx, ny, nz, guard] :
-       {std::tuple{20, 14, 1, false}, std::tuple{6, 6, 7, false}, std::tuple{16, 16, 1, true}}) {
-    auto shared = mixed_glass(communicator(), nx, ny, nz);
-    auto parameters = test::parameters_for(shared);
-    parameters.loading.final_strain = 0.06;
-    parameters.kinetics.energy_guard = guard;
-    const auto output = folder / fmt::format("together-{}-{}.h5", nz, guard);
-    (void)run_deformation(communicator(), parameters, shared, {output, IfExists::refuse, false}, no_provenance());
-    auto own = mixed_glass(alone, nx, ny, nz);
-    const auto own_output = folder / fmt::format("alone-{}-{}-{}.h5", communicator().rank(), nz, guard);
-    (void)run_deformation(alone, parameters, own, {own_output, IfExists::refuse, false}, no_provenance());
-    communicator().barrier();
-    const auto expected = everything_in(alone, own_output);
-    const auto found = everything_in(alone, output);
-    ASSERT_EQ(expected.size(), found.size());
-    EXPECT_GT(expected.at("/events/time").size(), 40U);
-    for (const auto& [name, values] : expected) EXPECT_EQ(values, found.at(name)) << name;
-  }
-}
-
-// Stopped at many steps and resumed, also on another number of ranks: the same bits as never stopped.
-TEST(DeformationRun, ResumesBitForBit) {
-  const Communicator alone = Communicator::self();
-  const auto folder = test::scratch_folder();
-  for (const auto& [nx, ny, nz] : {std::tuple{20, 14, 1}, std::tuple{6, 6, 6}}) {
-    auto glass = mixed_glass(communicator(), nx, ny, nz);
-    auto parameters = test::parameters_for(glass);
-    parameters.loading.final_strain = 0.06;
-    parameters.observables.snapshot_strains = {0.02, 0.05};
-    const auto straight = folder / fmt::format("straight-{}.h5", nz);
-    (void)run_deformation(communicator(), parameters, glass, {straight, IfExists::refuse, false}, no_provenance());
-    const auto stopped = folder / fmt::format("stopped-{}.h5", nz);
-    DeformationFiles files{stopped, IfExists::refuse, true};
-    bool complete = false;
-    int stops = 0;
-    const auto run_for_a_while = [&](const Communicator& comm, const catalog::Catalog& own_glass) {
-      DeformationHooks hooks;
-      // Also a checkpoint that the run goes on from, as with SIGUSR1.
-      hooks.checkpoint_request = [&](std::int64_t step) {
-        if (step == 120) return CheckpointRequest::write_and_stop;
-        return step == 40 ? CheckpointRequest::write : CheckpointRequest::none;
-      };
-      try {
-        (void)run_deformation(comm, parameters, own_glass, files, no_provenance(), hooks);
-        return true;
-      } catch (const Error& error) {
-        EXPECT_EQ(error.exit_code(), ExitCode::stopped_at_checkpoint) << error.what();
-        return false;
-      }
-    };
-    while (!complete && stops < 100) {
-      if (stops % 3 == 1) {
-        // Rank 0 goes on alone.
-        if (communicator().is_root()) {
-          const auto own_glass = mixed_glass(alone, nx, ny, nz);
-          complete = run_for_a_while(alone, own_glass);
-        }
-        complete = communicator().any(complete);
-      } else {
-        complete = run_for_a_while(communicator(), glass);
-      }
-      ++stops;
-    }
-    ASSERT_TRUE(complete);
-    EXPECT_GT(stops, 3);
-    const auto expected = everything_in(alone, straight);
-    const auto found = everything_in(alone, stopped);
-    ASSERT_EQ(expected.size(), found.size());
-    for (const auto& [name, values] : expected) EXPECT_EQ(values, found.at(name)) << name;
-    EXPECT_FALSE(std::filesystem::exists(folder / fmt::format("stopped-{}.checkpoint.h5", nz)));
-    communicator().barrier();
-  }
-}
-
-// A checkpoint of another run is refused, and a damaged one.
-TEST(DeformationRun, RefusesForeignCheckpoints) {
-  auto glass = mixed_glass(communicator(), 12, 12, 1);
-  auto parameters = test::parameters_for(glass);
-  const auto folder = test::scratch_folder();
-  const DeformationFiles files{folder / "deform.h5", IfExists::refuse, true};
-  DeformationHooks hooks;
-  hooks.checkpoint_request = [](std::int64_t step) {
-    return step == 400 ? CheckpointRequest::write_and_stop : CheckpointRequest::none;
-  };
-  EXPECT_THROW((void)run_deformation(communicator(), parameters, glass, files, no_provenance(), hooks), Error);
-  const auto expect_refused = [&](const DeformationParameters& other, const std::string& text, bool resume) {
-    try {
-      auto with = files;
-      with.resume = resume;
-      (void)run_deformation(communicator(), other, glass, with, no_provenance());
-      ADD_FAILURE() << "not refused: " << text;
-    } catch (const Error& error) {
-      EXPECT_EQ(error.exit_code(), ExitCode::bad_input);
-      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
-    }
-  };
-  auto other = parameters;
-  other.seed = 2;
-  expect_refused(other, "another run", true);
-  expect_refused(parameters, "unfinished run", false);
-  on_root(communicator(), [&] { std::filesystem::resize_file(folder / "deform.events.spool", 1); });
-  expect_refused(parameters, "does not hold", true);
-  on_root(communicator(), [&] { std::filesystem::resize_file(folder / "deform.checkpoint.h5", 700); });
-  expect_refused(parameters, "deform.checkpoint.h5", true);
 }
 
 // Every loading does what it says.
