@@ -35,17 +35,24 @@ LocalWindow local_window(const PolarGrid& grid, double ring_radius_px, double ri
   LocalWindow window{
       {0, grid.bins}, {0, 0}, {grid.bins - std::max(1, grid.bins / 4), grid.bins}, ring_radius_px, std::move(profile)};
   const auto bins_between = [&](double low, double high) {
-    const auto first = static_cast<std::int64_t>(std::ceil((low - grid.first_radius_px) / grid.radius_step_px));
-    const auto last = static_cast<std::int64_t>(std::floor((high - grid.first_radius_px) / grid.radius_step_px)) + 1;
-    return Range{std::clamp<std::int64_t>(first, 0, grid.bins), std::clamp<std::int64_t>(last, 0, grid.bins)};
+    const double bins = grid.bins;
+    const double first = std::ceil((low - grid.first_radius_px) / grid.radius_step_px);
+    const double last = std::floor((high - grid.first_radius_px) / grid.radius_step_px) + 1.0;
+    return Range{static_cast<std::int64_t>(std::clamp(first, 0.0, bins)),
+                 static_cast<std::int64_t>(std::clamp(last, 0.0, bins))};
   };
   if (std::isfinite(ring_radius_px) && ring_half_width_px > 0.0) {
     constexpr double strain_reach = 2.0;
+    constexpr double outer_reach = 3.0;
     constexpr std::int64_t least_bins = 5;  // three unknowns, and something to fit
     window.ring = bins_between(ring_radius_px - ring_half_width_px, ring_radius_px + ring_half_width_px);
     window.strain = bins_between(ring_radius_px - strain_reach * ring_half_width_px,
                                  ring_radius_px + strain_reach * ring_half_width_px);
     if (window.strain.size() < least_bins) window.strain = {0, 0};
+    // Beyond the halo and its speckles, or its shape and place would pass for density.
+    const auto beyond =
+        bins_between(ring_radius_px + outer_reach * ring_half_width_px, std::numeric_limits<double>::max());
+    window.outer.begin = std::min<std::int64_t>(std::max(window.outer.begin, beyond.begin), grid.bins);
   }
   if (std::isfinite(low_px) || std::isfinite(high_px)) {
     window.ring = bins_between(std::isfinite(low_px) ? low_px : grid.radius_px(0),

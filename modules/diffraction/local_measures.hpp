@@ -26,8 +26,9 @@ struct LocalWindow {
 };
 
 // The ring's full width at half height for symmetry, twice its half width on either side for strain, the outermost
-// quarter of the bins for density; without a ring all bins and no strain. `k_low_px` and `k_high_px`, where not NaN,
-// replace the ring's limits for symmetry. Pure.
+// quarter of the bins, as far as they are three half widths beyond the ring, for density (empty where none are);
+// without a ring all bins and no strain. `low_px` and `high_px`, where not NaN, replace the ring's limits for
+// symmetry. Pure.
 [[nodiscard]] LocalWindow local_window(const PolarGrid& grid, double ring_radius_px, double ring_half_width_px,
                                        double low_px, double high_px, std::vector<double> profile);
 

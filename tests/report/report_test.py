@@ -2,6 +2,7 @@
 
 import html.parser
 import io
+import math
 import os
 import pathlib
 import re
@@ -16,13 +17,14 @@ import synthetic_results as synthetic
 from program_test import BIN, SOURCE, ProgramTest
 
 sys.path.insert(0, str(SOURCE / "modules" / "report"))
-from mesoglass_report import measurement, program, simulation, style, truth_comparison  # noqa: E402
-from mesoglass_report import measurement_figures, simulation_figures  # noqa: E402
+from mesoglass_report import measurement, program, sample_comparison, simulation, style, truth_comparison  # noqa: E402
+from mesoglass_report import heterogeneity_figures, measurement_figures, simulation_figures  # noqa: E402
 from mesoglass_report.errors import InputError  # noqa: E402
 from mesoglass_report.isolated import read_isolated  # noqa: E402
 from mesoglass_report.option_table import OptionTable  # noqa: E402
 
 FIGURES = {"mean-pattern", "thickness", "mro-maps", "mro-size", "mro-area-fraction", "power-map", "mro-order",
+           "thickness-bins", "local-maps", "map-correlations", "sample-differences",
            "catalog-map", "stress-strain", "connected-free-volume", "strain-maps", "threshold-strain"}
 
 
@@ -86,6 +88,39 @@ class Report(ProgramTest):
         self.assertIs(summary["order_sequence_agrees"], True)
         self.assertAlmostEqual(summary["x1_measured_size"], 1.2 * 0.98)
         self.assertEqual(sorted(item.name for item in self.folder.iterdir() if item.suffix in (".partial", ".old")), [])
+
+    def test_samples_are_compared_with_the_first(self):
+        names = {}
+        for glass in ("x0", "x1"):
+            synthetic.write_mro(self.folder / f"{glass}.h5", glass, numpy.random.default_rng(1))
+            names[glass] = measurement.read_measurement(glass, self.folder / f"{glass}.h5", 1)
+        rows = sample_comparison.compare([names["x0"], names["x1"]])
+        # Peaks at 4.32, 3.92 (one glass each) and 5.02 (both): three k, three quantities.
+        self.assertEqual([round(row.k, 2) for row in rows[::3]], [3.92, 4.32, 5.02])
+        order = next(row for row in rows if row.quantity == "order" and abs(row.k - 3.92) < 1e-9)
+        truth = [float(numpy.interp(3.92, synthetic.K, synthetic.peaks(glass, 5))) for glass in ("x0", "x1")]
+        self.assertAlmostEqual(order.difference, truth[1] - truth[0])
+        error = numpy.hypot(0.02 * 0.002, 0.02 * 0.012)
+        self.assertAlmostEqual(order.error, error)
+        self.assertAlmostEqual(order.p_value, math.erfc((truth[1] - truth[0]) / error / math.sqrt(2)))
+        self.assertTrue(order.significant)
+        # Both glasses were given the same small type: no difference there in size.
+        size = next(row for row in rows if row.quantity == "size" and abs(row.k - 5.02) < 1e-9)
+        self.assertFalse(size.significant)
+        numpy.testing.assert_allclose(sample_comparison.holm([0.01, 0.04, 0.03, numpy.nan]), [0.03, 0.06, 0.06, numpy.nan])
+        numpy.testing.assert_allclose(sample_comparison.holm([0.9, 0.6]), [1.0, 1.0])
+        self.assertAlmostEqual(sample_comparison.two_sided(1.959964, 1.0), 0.05, places=6)
+        self.assertEqual(sample_comparison.compare([names["x0"]]), [])
+
+    def test_files_of_older_versions_have_no_local_maps(self):
+        synthetic.write_mro(self.folder / "old.h5", "x0", numpy.random.default_rng(1))
+        with h5py.File(self.folder / "old.h5", "r+") as file:
+            for group in ("mro/sample", "mro/area_000"):
+                del file[f"{group}/heterogeneity"], file[f"{group}/thickness_bins"]
+        self.run_ok("mg-report", "--mro", "old.h5", "--output", "report")
+        page = PageReader((self.folder / "report" / "report.html").read_text())
+        self.assertTrue({"mro-size", "thickness"} <= page.identifiers)
+        self.assertFalse({"local-maps", "thickness-bins", "sample-differences"} & page.identifiers)
 
     def test_each_kind_of_file_is_enough_and_hostile_labels_stay_text(self):
         synthetic.write_all(self.folder)
@@ -263,13 +298,16 @@ class Content(unittest.TestCase):
 
     def draw_all(self):
         measurement_figures.all_figures(self.inputs.measurements, self.inputs.truths, self.palette)
+        sample_comparison.figure(self.inputs.measurements, self.palette, "Samples")
+        heterogeneity_figures.all_figures(self.inputs.measurements, self.palette)
         simulation_figures.all_figures(self.inputs.catalogs, self.inputs.deformations, self.inputs.ensemble, self.palette)
         return self.drawn
 
     def test_every_figure_is_legible_and_every_axis_has_its_unit(self):
         unit = re.compile(r"\((nm|nm\$\^\{-1\}\$|nm\$\^3\$|GPa|%|detector units)\)$")
         pure = {"Transmittance T", "Patterns", "Intensity over the map's mean", "Area fraction of MRO", "Degree of order, even n combined",
-                "Rotational symmetry n", "Power c$_n$"}
+                "Rotational symmetry n", "Power c$_n$", "Degree of order", "Odd over even c$_n$", "Pearson's r", "Δ area fraction",
+                "Δ order", "Local map"}
         self.assertEqual(len(self.draw_all()), len(FIGURES))
         for figure in self.drawn:
             figure.canvas.draw()

@@ -74,6 +74,7 @@ def write_mro(path, glass, random):
             ("x", "nm", [0.0, step]))
         put(file, f"{area}/example_map_k/data", numpy.repeat([3.9, 4.3, 5.0], 2), "nm^-1")
         put(file, f"{area}/example_map_phi/data", numpy.tile([0.0, 1.5], 3), "rad")
+        write_heterogeneity(file, glass, random, scan_y, scan_x, step)
         calibration = file.create_group(f"{area}/calibration")
         for name, value in (("centre_x_px", 31.2), ("centre_y_px", 32.4), ("ring_radius_px", 18.0),
                             ("ellipse_axis_ratio", 1.02), ("ellipse_angle_rad", 0.0), ("k_per_pixel", 0.22),
@@ -87,6 +88,33 @@ def write_mro(path, glass, random):
                              ("area_fraction_error", [0.01, 0.01]), ("order", [row[5] * 0.5 for row in planted]),
                              ("order_error", [1e-4, 1e-4])):
             put(file, f"mro/types/{name}", values)
+
+
+MAPS = ("thickness", "density", "order", "c4", "dilatation", "shear", "modulus")
+
+
+def write_heterogeneity(file, glass, random, scan_y, scan_x, step):
+    """Three bins of thickness, and local maps of which two have r = 0.5 with each other."""
+    bins = ("thickness bin", "1", numpy.arange(3.0))
+    for group in ("mro/sample/thickness_bins", "mro/area_000/thickness_bins"):
+        curve = numpy.array([peaks(glass, 5) * factor for factor in (0.9, 1.0, 1.1)])
+        for name in ("order", "order_error", "odd_even_quality", "size", "size_error"):
+            emd(file, f"{group}/{name}", curve * (0.02 if name.endswith("error") else 1.0), bins, ("k", "nm^-1", K))
+        emd(file, f"{group}/transmittance_mean", [0.68, 0.70, 0.72], bins)
+        emd(file, f"{group}/patterns", [640.0, 630.0, 630.0], bins)
+    table = numpy.full((len(MAPS), len(MAPS)), 0.5) + 0.5 * numpy.eye(len(MAPS))
+    maps = ("map", "1", numpy.arange(float(len(MAPS))))
+    for group in ("mro/sample/heterogeneity", "mro/area_000/heterogeneity"):
+        put(file, f"{group}/names", list(MAPS))
+        for name, values in (("correlation", table), ("correlation_error", 0.1 * table),
+                             ("correlation_area_scatter", numpy.full_like(table, numpy.nan))):
+            emd(file, f"{group}/{name}", values, maps, maps)
+    for name, value in (("mean", 1.0), ("mean_error", 0.01), ("deviation", 0.5), ("noise_deviation", 0.3),
+                        ("correlation_length", 1.7), ("independent_positions", 55.0)):
+        emd(file, f"mro/area_000/heterogeneity/{name}", numpy.full(len(MAPS), value), maps)
+    for name in MAPS:
+        emd(file, f"mro/area_000/heterogeneity/maps/{name}", 1.0 + 0.1 * random.normal(size=scan_x.shape) + 0.01 * scan_y,
+            ("y", "nm", [0.0, step]), ("x", "nm", [0.0, step]), units="mean free paths" if name == "thickness" else "1")
 
 
 def write_truth(path, glass):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy
 
+from . import heterogeneity
 from .result_files import ResultFile
 
 CALIBRATION_NAMES = ("centre_x_px", "centre_y_px", "ring_radius_px", "ellipse_axis_ratio", "ellipse_angle_rad",
@@ -58,6 +59,8 @@ class Measurement:
     calibration: dict
     example_maps: list
     types: dict
+    thickness_bins: heterogeneity.ThicknessBins | None
+    heterogeneity: heterogeneity.Heterogeneity | None
     provenance: dict
 
 
@@ -137,6 +140,8 @@ def read_measurement(label, path, example_maps):
             calibration={name: file.attribute_real(f"{area}/calibration", name) for name in CALIBRATION_NAMES},
             example_maps=_example_maps(file, area, example_maps),
             types=file.table("/mro/types", TYPE_NAMES),
+            thickness_bins=heterogeneity.read_thickness_bins(file, sample),
+            heterogeneity=heterogeneity.read_heterogeneity(file, sample, area),
             provenance=file.provenance())
 
 

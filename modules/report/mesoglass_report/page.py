@@ -5,7 +5,7 @@ import html
 
 import numpy
 
-from . import simulation, truth_comparison
+from . import heterogeneity, sample_comparison, simulation, truth_comparison
 from .page_style import STYLE_SHEET
 
 
@@ -91,6 +91,45 @@ def type_section(measurements):
                          with_error(value["order"], value["order_error"], 4)])
     return table(["glass", "k peak (nm⁻¹)", "k range (nm⁻¹)", "size (nm)", "area fraction", "degree of order"], body,
                  "MRO types: the peaks of size(k) and order(k), with one standard error.")
+
+
+def difference_section(measurements, differences):
+    """Every sample against the first, at the k of the types."""
+    decimals = {name: digits for name, _, _, digits in sample_comparison.QUANTITIES}
+    body = [[row.sample, row.quantity, number(row.k, 2), with_error(*row.sample_value, decimals[row.quantity]),
+             with_error(*row.reference_value, decimals[row.quantity]),
+             with_error(row.difference, row.error, decimals[row.quantity]), p_value(row.p_value), p_value(row.adjusted),
+             "yes" if row.significant else "no"] for row in differences]
+    areas = ", ".join(f"{item.label}: {item.areas}" for item in measurements)
+    return table(["sample", "quantity", "k (nm⁻¹)", "value", _escape_reference(measurements), "difference", "p-value",
+                  "p-value, Holm", "significant"], body,
+                 "Curves at the k of every MRO type that any sample has. Errors: one standard error, from independent maps and "
+                 "blocks of the scan, or from the scatter between areas where a sample has at least three and that is larger. "
+                 "p-values: two-sided, for normally distributed differences; Holm's adjustment allows for the number of rows, and "
+                 f"significant means below {sample_comparison.SIGNIFICANT:g} after it. One area a sample says nothing about how "
+                 f"samples made alike differ. Areas: {_escape(areas)}.")
+
+
+def _escape_reference(measurements):
+    return f"reference ({measurements[0].label})"
+
+
+def local_map_section(measurements):
+    """Statistics of the local maps of each sample's first area."""
+    body = []
+    for item in measurements:
+        if not item.heterogeneity:
+            continue
+        for found in item.heterogeneity.maps:
+            if found.name not in heterogeneity.SHOWN_MAPS or not numpy.isfinite(found.deviation):
+                continue
+            signal = numpy.sqrt(max(0.0, found.deviation ** 2 - found.noise_deviation ** 2))
+            body.append([item.label, found.name, with_error(found.mean, found.mean_error, 4), f"{signal:.2g}",
+                         f"{found.noise_deviation:.2g}", number(found.correlation_length, 2), number(found.independent, 0)])
+    return table(["sample", "map", "mean", "deviation", "noise", "correlation length (nm)", "independent places"], body,
+                 "Local maps of the first area: mean with its standard error, standard deviation over the places with the noise "
+                 "taken off, that noise, the distance at which the autocorrelation has fallen to 1/e, and how many independent "
+                 "values the map holds.")
 
 
 def zone_section(catalogs):

@@ -15,6 +15,7 @@ from .isolated import read_isolated
 from .option_table import Option, OptionTable
 
 NAME = "mg-report"
+COMPARISON_SECTION = "Samples compared"
 PURPOSE = "figures, tables and one page from result files"
 DESCRIPTION = ("Reads what the other programs wrote and makes one self-contained HTML page plus every figure as PNG and "
                "PDF. Give whichever files there are: each figure appears when its file is given. A file may be labelled "
@@ -110,7 +111,7 @@ def version_text(version, revision):
             f"h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version}), matplotlib {matplotlib.__version__}")
 
 
-def headline_results(inputs, comparison, sequences, figures):
+def headline_results(inputs, comparison, sequences, differences, figures):
     """name -> {value, unit, text}: what a person would read out loud."""
     results = {"figures": {"value": len(figures), "unit": "1", "text": "figures drawn"}}
 
@@ -127,6 +128,9 @@ def headline_results(inputs, comparison, sequences, figures):
         results[f"{name}_sequence_agrees"] = {"value": item.agrees, "unit": "1",
                                               "text": f"{item.quantity}: planted {' > '.join(item.planted)}, measured "
                                                       f"{' > '.join(item.measured)}"}
+    if differences:
+        add("significant_differences", sum(row.significant for row in differences), "1",
+            f"of {len(differences)} differences between samples, p < 0.05 after Holm's adjustment")
     if inputs.ensemble:
         for i, group in enumerate(inputs.ensemble.group_names):
             add(f"{group}_percolation_strain", inputs.ensemble.groups["percolation_strain_mean"][i], "1",
@@ -157,12 +161,15 @@ def lead(inputs, sequences):
 def build(inputs, options, version, revision):
     """(page text, figures, results): everything that is then written."""
     # Importing matplotlib takes most of a second, so not before the inputs are known to be good.
-    from . import measurement_figures, page, simulation_figures, style
+    from . import heterogeneity_figures, measurement_figures, page, sample_comparison, simulation_figures, style
 
     palette = style.Palette(inputs.labels())
     # A curve without any finite value is drawn as an empty one, which is no news for stderr.
     warnings.simplefilter("ignore", RuntimeWarning)
+    compared = sample_comparison.figure(inputs.measurements, palette, COMPARISON_SECTION)
     figures = (measurement_figures.all_figures(inputs.measurements, inputs.truths, palette)
+               + ([compared] if compared else [])
+               + heterogeneity_figures.all_figures(inputs.measurements, palette)
                + simulation_figures.all_figures(inputs.catalogs, inputs.deformations, inputs.ensemble, palette))
     comparison = truth_comparison.compare(inputs.measurements, inputs.truths)
     sequences = truth_comparison.sequences(comparison)
@@ -173,6 +180,11 @@ def build(inputs, options, version, revision):
         sections[figure.section] = sections.get(figure.section, "") + page.figure_block(figure)
     if inputs.measurements:
         sections[measurement_figures.SECTION] += page.type_section(inputs.measurements)
+    differences = sample_comparison.compare(inputs.measurements)
+    if compared:
+        sections[COMPARISON_SECTION] += page.difference_section(inputs.measurements, differences)
+    if any(item.heterogeneity for item in inputs.measurements):
+        sections[heterogeneity_figures.SECTION] += page.local_map_section(inputs.measurements)
     if inputs.catalogs:
         sections[simulation_figures.CATALOG_SECTION] += page.zone_section(inputs.catalogs)
     if inputs.ensemble:
@@ -181,7 +193,7 @@ def build(inputs, options, version, revision):
     made = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
     text = page.page(options["title"], lead(inputs, sequences), sections,
                      f"Made by {NAME} {version} (revision {revision}) on {made}.")
-    return text, figures, headline_results(inputs, comparison, sequences, figures)
+    return text, figures, headline_results(inputs, comparison, sequences, differences, figures)
 
 
 def run(words, version, revision, out, err):
@@ -213,7 +225,7 @@ def run(words, version, revision, out, err):
         say(f"read {path} ({label})")
     if options["dry-run"]:
         print(f"{NAME}: plan: {len(inputs.sources)} input files, glasses "
-              f"{', '.join(dict.fromkeys(inputs.labels()))}; writes {folder.final / output.PAGE_NAME} and up to 12 figures "
+              f"{', '.join(dict.fromkeys(inputs.labels()))}; writes {folder.final / output.PAGE_NAME} and up to 16 figures "
               "as PNG and PDF, about 3 MB, in some 10 s", file=err)
         return
     page_text, figures, results = build(inputs, options, version, revision)
