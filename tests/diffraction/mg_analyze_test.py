@@ -206,7 +206,7 @@ class Heterogeneity(ProgramTest):
             file["modulus"] = np.arange(20.0)[:, None] + np.zeros((1, 20))
             file["modulus"].attrs["units"] = "GPa"
         for ranks in (1, 3):
-            self.run_ok("mg-analyze", "a.npy", "--gain", 1, "--k-min", 8, "--k-max", 20, "--scan-step", 0.5, "--mean-free-path", 100,
+            self.run_ok("mg-analyze", "a.npy", "--gain", 1, "--k-min", 8, "--k-max", 22, "--scan-step", 0.5, "--mean-free-path", 100,
                         "--sizes-by-thickness", "--map", "modulus=modulus.h5:/modulus", "--output", f"out{ranks}.h5", ranks=ranks)
         with h5py.File(self.folder / "out1.h5") as one, h5py.File(self.folder / "out3.h5") as three:
             def same(name, item):
