@@ -54,8 +54,8 @@ void run_deformation_program(Run& run) {
   run.plan("{}: {} x {} x {} voxels of {:g} x {:g} x {:g} nm, glass {}", catalog_path.string(), glass.grid.nx,
            glass.grid.ny, glass.grid.nz, glass.grid.voxel_size_nm[0], glass.grid.voxel_size_nm[1],
            glass.grid.voxel_size_nm[2], glass.glass);
-  run.plan("memory: {} a rank on {} ranks ({:.0f} bytes a voxel, and tables)", bytes_text(cost.memory_per_rank_bytes),
-           communicator.size(), cost.memory_per_voxel_bytes);
+  run.plan("memory: {} a rank on {} ranks ({:.0f} bytes a voxel with tables and Fourier buffers)",
+           bytes_text(cost.memory_per_rank_bytes), communicator.size(), cost.memory_per_voxel_bytes);
   run.plan("output {}: about {}; about {:.2g} ms an event", output.string(), bytes_text(cost.output_bytes),
            1e3 * cost.seconds_per_event);
   const EnergyPumping pumping = judge_energy_pumping(parameters, glass);

@@ -69,7 +69,7 @@ DeformationOutcome run_deformation(const Communicator& communicator, const Defor
 // What a run needs, for --dry-run and schedulers.
 struct DeformationCost {
   double memory_per_rank_bytes = 0.0;
-  double memory_per_voxel_bytes = 0.0;  // engine state a voxel, without tables shared by all voxels
+  double memory_per_voxel_bytes = 0.0;  // of a rank's own voxels: the engine with its tables and Fourier buffers
   double output_bytes = 0.0;            // history, snapshots and the events expected
   double seconds_per_event = 0.0;       // one core, measured scaling
 };

@@ -84,7 +84,7 @@ float rounded_up(double value) noexcept {
 }  // namespace
 
 std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / 8, 1024, 65536);
+  return std::clamp<std::size_t>(own_voxels / 16, 1024, 65536);
 }
 
 FastEngine::FastEngine(const Communicator& communicator, const DeformationParameters& parameters,
@@ -592,7 +592,7 @@ double FastEngine::memory_bytes() const {
   const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
   return deformation::memory_bytes(state_) + bytes(log_) +
          static_cast<double>(rates_.memory_bytes() + far_.memory_bytes() + cache_.memory_bytes() +
-                             kernel_.memory_bytes());
+                             solver_.memory_bytes() + kernel_.memory_bytes());
 }
 
 }  // namespace mesoglass::deformation

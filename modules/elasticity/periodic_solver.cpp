@@ -43,6 +43,12 @@ PeriodicSolver::PeriodicSolver(const Communicator& communicator, const VoxelGrid
   if (basis.dimensions() != moduli.dimensions) throw std::logic_error("basis and moduli differ in dimensions");
 }
 
+std::size_t PeriodicSolver::memory_bytes() const noexcept {
+  std::size_t bytes = transform_.memory_bytes();
+  for (const auto& spectrum : spectra_) bytes += spectrum.size() * sizeof(std::complex<double>);
+  return bytes;
+}
+
 Means PeriodicSolver::solve(std::span<const double> eigenstrain, const MeanConditions& conditions,
                             const Results& results) {
   const std::size_t voxels = own_voxel_count();

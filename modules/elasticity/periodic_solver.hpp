@@ -20,13 +20,16 @@ namespace mesoglass::elasticity {
 class PeriodicSolver {
  public:
   // The communicator must outlive the solver. Throws InputError where moduli, basis and grid do not suit each other.
-  // Memory: (basis.count() + 2) times the field. Not collective.
+  // Memory: about (basis.count() + 2) times a field of doubles, one less on a single rank. Not collective.
   PeriodicSolver(const Communicator& communicator, const VoxelGrid& grid, const IsotropicModuli& moduli,
                  const TensorBasis& basis);
 
   [[nodiscard]] std::size_t own_voxel_count() const noexcept { return transform_.own_voxel_count(); }
   [[nodiscard]] const TensorBasis& basis() const noexcept { return basis_; }
   [[nodiscard]] const DiscreteGreenOperator& green_operator() const noexcept { return operator_; }
+
+  // Of its buffers, on this rank.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
   struct Results {
     std::span<double> stress;                 // GPa, basis.count() rows

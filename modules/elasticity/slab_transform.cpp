@@ -36,7 +36,7 @@ SlabTransform::SlabTransform(const Communicator& communicator, const VoxelGrid& 
   slab_values_.resize(static_cast<std::size_t>(rows_ * grid.nx));
   slab_spectrum_.resize(static_cast<std::size_t>(plane_));
   planes_.resize(static_cast<std::size_t>(own_slabs_.size() * plane_));
-  arrived_.resize(static_cast<std::size_t>(grid.slab_count() * own_lines_.size()));
+  if (ranks > 1) arrived_.resize(static_cast<std::size_t>(grid.slab_count() * own_lines_.size()));
   line_.resize(static_cast<std::size_t>(grid.slab_count()));
 
   const auto length_x = static_cast<int>(grid.nx);
@@ -49,6 +49,11 @@ SlabTransform::SlabTransform(const Communicator& communicator, const VoxelGrid& 
   y_backward_ = FftPlan::complex_lines(rows, half, half, 1, slab_spectrum_.data(), FftDirection::backward);
   slab_forward_ = FftPlan::complex_lines(slabs, 1, 1, slabs, line_.data(), FftDirection::forward);
   slab_backward_ = FftPlan::complex_lines(slabs, 1, 1, slabs, line_.data(), FftDirection::backward);
+}
+
+std::size_t SlabTransform::memory_bytes() const noexcept {
+  return slab_values_.size() * sizeof(double) +
+         (slab_spectrum_.size() + planes_.size() + arrived_.size() + line_.size()) * sizeof(std::complex<double>);
 }
 
 void SlabTransform::exchange(const ComplexBuffer& outgoing, ComplexBuffer& incoming, bool to_lines) {

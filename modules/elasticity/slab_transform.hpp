@@ -29,6 +29,8 @@ class SlabTransform {
   [[nodiscard]] std::size_t own_voxel_count() const noexcept {
     return static_cast<std::size_t>(own_slabs_.size() * grid_.voxels_per_slab());
   }
+  // Of its buffers, on this rank.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept;
   [[nodiscard]] Range own_lines() const noexcept { return own_lines_; }
   [[nodiscard]] std::size_t spectrum_size() const noexcept {
     return static_cast<std::size_t>(own_lines_.size() * grid_.slab_count());

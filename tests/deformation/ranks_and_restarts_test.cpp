@@ -102,6 +102,23 @@ TEST(RanksAndRestarts, FastEngineRefusesADirectEnginesState) {
   EXPECT_THROW(fast->restore(direct->state()), Error);
 }
 
+// What --dry-run states is what the fast engine takes, within a tenth, and no more than 200 bytes a voxel in two
+// dimensions.
+TEST(FastEngineMemory, IsAsStated) {
+  const Communicator alone = Communicator::self();
+  for (const auto& [nx, nz] : {std::pair{192, 1}, std::pair{32, 32}}) {
+    const auto glass = test::matrix_glass(alone, nx, nx, nz);
+    const auto parameters = test::parameters_for(glass);
+    const double stated = estimate_cost(parameters, glass, 1).memory_per_voxel_bytes;
+    const auto engine = make_engine(alone, parameters, glass);
+    const double measured = engine->memory_bytes() / static_cast<double>(glass.grid.voxel_count());
+    EXPECT_NEAR(measured / stated, 1.0, 0.1) << measured << " " << stated;
+    if (nz == 1) {
+      EXPECT_LT(stated, 200.0);
+    }
+  }
+}
+
 // What only the direct engine computes is refused by name.
 TEST(RanksAndRestarts, FastEngineRefusesWhatItCannotDo) {
   auto glass = mixed_glass(communicator(), 12, 12, 1);
