@@ -141,7 +141,7 @@ double SpeckleModel::share_above(double density, double level, double noise) {
 
 double SpeckleModel::density_of(double share, double level, double noise) {
   double low = 0.0;
-  double high = 0.3;
+  double high = largest_density;
   if (!(share > share_above(low, level, noise))) return 0.0;
   if (share >= share_above(high, level, noise)) return high;
   constexpr int halvings = 18;

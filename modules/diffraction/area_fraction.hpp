@@ -40,6 +40,12 @@ struct MapMoments {
   }
   // All values of a map but NaN.
   void add_map(std::span<const float> map) noexcept;
+  void add(const MapMoments& other) noexcept {
+    count += other.count;
+    sum += other.sum;
+    squares += other.squares;
+    cubes += other.cubes;
+  }
 };
 
 // Counting noise of a smoothed value: that of a scaled Poisson number.
@@ -73,7 +79,8 @@ struct SpeckleModel {
   // Share of the maps above median + `level` (in units of an ideal speckle's height) for normal noise of standard
   // deviation `noise` (in the same units). By the characteristic function of the compound Poisson law. Pure.
   [[nodiscard]] static double share_above(double density, double level, double noise);
-  // The density that gives this share; 0 where noise alone gives it. Pure.
+  // The density that gives this share; 0 where noise alone gives it, at most largest_density. Pure.
+  static constexpr double largest_density = 0.3;
   [[nodiscard]] static double density_of(double share, double level, double noise);
   // Part of the maps covered: 1 - exp(-density V), V = (2 ln 2)^2 pi^2 / 2 the volume where one speckle is above half.
   [[nodiscard]] static double covered(double density);

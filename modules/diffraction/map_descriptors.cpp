@@ -139,16 +139,21 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   const double smoothing_sigma = smoothing_share * speckle_sigma;
   constexpr double area_widening = 1.0 + smoothing_share * smoothing_share;
   smoother_.set_sigma(smoothing_sigma);
-  MapMoments moments;
+  std::vector<MapMoments> group_moments(angle_groups);
   std::vector<IntensityHistogram> groups(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
     if (!used[static_cast<std::size_t>(angle)]) continue;
     smooth_without_mean(map_of(angle));
-    moments.add_map(map_of(angle));
-    groups[static_cast<std::size_t>(angle_group(angle, angles_))].add_map(map_of(angle));
+    const auto group = static_cast<std::size_t>(angle_group(angle, angles_));
+    group_moments[group].add_map(map_of(angle));
+    groups[group].add_map(map_of(angle));
   }
   IntensityHistogram pooled;
-  for (const auto& group : groups) pooled.add(group);
+  MapMoments moments;
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    pooled.add(groups[group]);
+    moments.add(group_moments[group]);
+  }
   if (pooled.total() == 0) return result;
   // A scaled Poisson number of mean 1 and variance s^2 has the third cumulant s^4.
   const double white = std::max(0.0, result.noise_variance);
@@ -159,20 +164,32 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   result.share_above = pooled.share_above(level.threshold);
 
   // From the share above the threshold to the speckles' density, which smoothing raises by the widening, to coverage.
-  const double height = level.speckle_height;
-  const auto covered = [&](const IntensityHistogram& values) {
+  const auto covered = [&](const IntensityHistogram& values, const AreaThreshold& limit) {
+    const double height = limit.speckle_height;
     if (!(height > 0.0)) return 0.0;
     const double density =
-        SpeckleModel::density_of(values.share_above(level.threshold), (level.threshold - level.background) / height,
+        SpeckleModel::density_of(values.share_above(limit.threshold), (limit.threshold - limit.background) / height,
                                  std::sqrt(variance) / height);
+    // So many weak ones that single speckles cannot be told apart.
+    if (!(density < SpeckleModel::largest_density)) return nan;
     return SpeckleModel::covered(density / area_widening);
   };
-  result.area_fraction = covered(pooled);
-  std::vector<double> group_values;
-  for (const auto& group : groups) {
-    if (group.total() > 0) group_values.push_back(covered(group));
+  result.area_fraction = covered(pooled, level);
+  // What a group leaves out moves the ideal speckle's height too, so every step is done again without it.
+  std::vector<double> without;
+  for (std::size_t left_out = 0; left_out < groups.size(); ++left_out) {
+    if (groups[left_out].total() == 0) continue;
+    IntensityHistogram rest;
+    MapMoments rest_moments;
+    for (std::size_t group = 0; group < groups.size(); ++group) {
+      if (group == left_out) continue;
+      rest.add(groups[group]);
+      rest_moments.add(group_moments[group]);
+    }
+    if (rest.total() > 0)
+      without.push_back(covered(rest, choose_area_threshold(rest, rest_moments, noise, most_false)));
   }
-  result.area_fraction_error = standard_error(group_values);
+  result.area_fraction_error = jackknife_error(without);
 
   // Single speckles, and the same of maps with shuffled angles.
   const int reach = std::max(2, static_cast<int>(std::ceil(result.size)));
