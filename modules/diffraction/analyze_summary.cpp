@@ -94,12 +94,16 @@ void check_scans(const std::vector<const scan::ScanDescription*>& scans) {
 }
 
 void tell_reading(Run& run, const AreaResult& area) {
-  const auto& reading = area.reading;
+  const ReadingRecord& reading = area.reading;
   if (!(reading.seconds > 0.0) || area.counts.total == 0) return;
-  run.log().information("{}: {} patterns in {}, {:.4f} ms a pattern, {}/s; {:.1f} % of the time waiting for the disk",
-                        area.name, area.counts.total, duration_text(reading.seconds),
-                        1e3 * reading.seconds / static_cast<double>(area.counts.total),
-                        bytes_text(reading.bytes / reading.seconds), 100.0 * reading.waited_s / reading.seconds);
+  const double a_pattern = 1e3 / static_cast<double>(area.counts.total);
+  run.log().information(
+      "{}: {} patterns in {}, {:.4f} ms a pattern ({:.4f} of processor time), {}/s; {:.1f} % of the time waiting for "
+      "the "
+      "disk; {:.4f} ms of processor time a pattern for the maps",
+      area.name, area.counts.total, duration_text(reading.seconds), a_pattern * reading.seconds,
+      a_pattern * reading.processor_s, bytes_text(reading.bytes / reading.seconds),
+      100.0 * reading.waited_s / reading.seconds, a_pattern * reading.maps_processor_s);
 }
 
 void summarise(Run& run, const SampleResult& sample, double bragg_ratio) {

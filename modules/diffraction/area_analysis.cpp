@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -29,6 +30,13 @@ constexpr double buffer_limit_bytes = 8.0 * 1024.0 * 1024.0;  // two of these: w
 constexpr double chunk_buffer_share = 0.125;                  // of the memory limit, for rows of whole HDF5 chunks
 constexpr std::int64_t tables_kept = 48;
 constexpr int largest_lag_limit = 64;
+
+// Of all threads of this process.
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
 
 double table_bytes(const PolarGrid& grid) {
   return static_cast<double>(grid.samples()) * (4.0 + 16.0 + 1.0);
@@ -345,6 +353,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
                        first_pass ? local.get() : nullptr);
       double done = 0.0;
       const auto begun = std::chrono::steady_clock::now();
+      const double processor_begun = processor_seconds();
       while (const auto block = stream.next()) {
         const auto timing = timers.time(first_pass ? "patterns" : "patterns again");
         for (std::int64_t row = block->rows.begin; row < block->rows.end; ++row) {
@@ -378,6 +387,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       timers.add("waiting for the disk", stream.waited_s());
       result.reading.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
       result.reading.waited_s += stream.waited_s();
+      result.reading.processor_s += processor_seconds() - processor_begun;
       result.reading.bytes += static_cast<double>(rows_here * scan.values_per_row() * scan.element_type.bytes);
     });
     if (first_pass) {
@@ -436,6 +446,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     }
     if (!stack) continue;
     const auto timing = timers.time("maps");
+    const double processor_begun = processor_seconds();
     const int lag = largest_lag(scan, settings);
     std::optional<MapDescriber> describer(std::in_place, scan.scan_ny, scan.scan_nx, settings.angles, lag, kept);
     const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
@@ -474,13 +485,15 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
         result.example_maps.push_back(std::move(example));
       }
     }
+    result.reading.maps_processor_s += processor_seconds() - processor_begun;
     describer.reset();  // room for those of the bins
     if (settings.sizes_by_thickness) {
       describe_by_thickness(communicator, *stack, row_ranges, kept, lag, settings, result);
     }
   }
   result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
-                    communicator.sum(result.reading.bytes)};
+                    communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
+                    communicator.sum(result.reading.maps_processor_s)};
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   std::vector<double> unused(result.size.size(), nan);

@@ -24,8 +24,10 @@ namespace mesoglass::diffraction {
 // The pass over the patterns, all its bands, of the slowest rank.
 struct ReadingRecord {
   double seconds = 0.0;
-  double waited_s = 0.0;  // for the disk
-  double bytes = 0.0;     // read by all ranks
+  double waited_s = 0.0;     // for the disk
+  double bytes = 0.0;        // read by all ranks
+  double processor_s = 0.0;  // of all ranks, the reading threads' included: what the clock shows on an idle machine
+  double maps_processor_s = 0.0;  // of all ranks in the maps
 };
 
 struct ExampleMap {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <boost/math/special_functions/erf.hpp>
+#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <complex>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 
@@ -109,8 +111,10 @@ double SpeckleModel::share_above(double density, double level, double noise) {
   const double mean = 4.0 * units::pi * units::pi * density;
   ComplexBuffer spectrum(points / 2 + 1);
   RealBuffer density_of_value(points);
+  constexpr double negligible = 40.0;  // exp(-40) is nothing beside 1
   for (int k = 0; k <= points / 2; ++k) {
     const double t = 2.0 * units::pi * k / SpeckleLaw::period;
+    if (0.5 * t * t * width * width > negligible) break;
     const auto value = std::exp(density * law.exponent[static_cast<std::size_t>(k)] - 0.5 * t * t * width * width) *
                        std::polar(1.0, -t * (mean + SpeckleLaw::lowest));
     spectrum[static_cast<std::size_t>(k)] = std::conj(value);  // p(x) = integral of phi(t) exp(-i t x)
@@ -140,15 +144,17 @@ double SpeckleModel::share_above(double density, double level, double noise) {
 }
 
 double SpeckleModel::density_of(double share, double level, double noise) {
-  double low = 0.0;
-  double high = largest_density;
-  if (!(share > share_above(low, level, noise))) return 0.0;
-  if (share >= share_above(high, level, noise)) return high;
-  constexpr int halvings = 18;
-  for (int round = 0; round < halvings; ++round) {
-    const double middle = 0.5 * (low + high);
-    (share_above(middle, level, noise) < share ? low : high) = middle;
-  }
+  const auto excess = [&](double density) { return share_above(density, level, noise) - share; };
+  const double at_zero = excess(0.0);
+  if (!(at_zero < 0.0)) return 0.0;
+  const double at_largest = excess(largest_density);
+  if (!(at_largest > 0.0)) return largest_density;
+  constexpr int accurate_bits = 18;
+  constexpr std::uintmax_t most_evaluations = 40;
+  std::uintmax_t evaluations = most_evaluations;
+  const auto [low, high] =
+      boost::math::tools::toms748_solve(excess, 0.0, largest_density, at_zero, at_largest,
+                                        boost::math::tools::eps_tolerance<double>(accurate_bits), evaluations);
   return 0.5 * (low + high);
 }
 

@@ -222,6 +222,7 @@ double total(const float* values, std::size_t count) {
 typedef std::int32_t GroupIntegers __attribute__((vector_size(4 * group)));
 typedef std::uint32_t GroupCounts __attribute__((vector_size(4 * group)));
 typedef std::uint16_t GroupShorts __attribute__((vector_size(2 * group)));
+typedef std::int16_t GroupWords __attribute__((vector_size(2 * group)));
 typedef std::int8_t GroupBytes __attribute__((vector_size(group)));
 
 constexpr float missing_value = __builtin_nanf("");
@@ -455,7 +456,9 @@ void flag_above(const float* values, float threshold, std::size_t count, std::ui
       count,
       [&](std::size_t i) __attribute__((always_inline)) {
         const GroupIntegers above = load<Group>(values + i) > threshold;
-        store(__builtin_convertvector(above, GroupBytes) & 1, flags + i);
+        // In two steps, each of which is one instruction.
+        const auto shorts = __builtin_convertvector(above, GroupWords);
+        store(__builtin_convertvector(shorts, GroupBytes) & 1, flags + i);
       },
       [&](std::size_t i) { flags[i] = values[i] > threshold ? 1 : 0; });
 }

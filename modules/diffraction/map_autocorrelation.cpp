@@ -296,33 +296,33 @@ void MapAutocorrelation::clear() {
   std::fill(state_->maps.begin(), state_->maps.end(), 0);
 }
 
-std::array<bool, 2> MapAutocorrelation::add_pair(std::span<const float> a, std::span<const float> b, int group) {
+std::array<float, 2> MapAutocorrelation::add_pair(std::span<const float> a, std::span<const float> b, int group) {
   State& s = *state_;
-  std::array<const float*, 2> maps = {a.data(), b.empty() ? nullptr : b.data()};
+  const std::array<std::span<const float>, 2> given = {a, b};
+  std::array<float, 2> result{};
+  std::array<const float*, 2> maps{};
   std::array<float, 2> means{};
-  std::array<bool, 2> used{};
+  std::size_t used = 0;
   for (std::size_t i = 0; i < 2; ++i) {
-    if (maps[i] == nullptr) continue;
-    double moments[4];
-    best_kernels().moments(maps[i], s.kept.empty() ? nullptr : s.kept.data(), a.size(), moments);
-    used[i] = moments[0] > 0.5 * s.kept_positions;
-    if (used[i]) means[i] = static_cast<float>(moments[1] / moments[0]);
+    result[i] = std::numeric_limits<float>::quiet_NaN();
+    double moments[4] = {};
+    if (!given[i].empty()) {
+      best_kernels().moments(given[i].data(), s.kept.empty() ? nullptr : s.kept.data(), given[i].size(), moments);
+    }
+    if (!(moments[0] > 0.5 * s.kept_positions)) continue;
+    result[i] = means[used] = static_cast<float>(moments[1] / moments[0]);
+    maps[used++] = given[i].data();
   }
-  if (!used[0]) {
-    maps[0] = maps[1];
-    means[0] = means[1];
-  }
-  if (!used[0] && !used[1]) return used;
+  if (used == 0) return result;
   const auto place = static_cast<std::size_t>(group);
-  const bool both = used[0] && used[1];
-  s.add(maps[0], both ? maps[1] : nullptr, means[0], both ? means[1] : 0.0F, s.powers[place]);
+  s.add(maps[0], maps[1], means[0], means[1], s.powers[place]);
   s.products[place].clear();
-  s.maps[place] += both ? 2 : 1;
-  return used;
+  s.maps[place] += static_cast<int>(used);
+  return result;
 }
 
 bool MapAutocorrelation::add(std::span<const float> map, int group) {
-  return add_pair(map, {}, group)[0];
+  return !std::isnan(add_pair(map, {}, group)[0]);
 }
 
 std::vector<LagValue> MapAutocorrelation::lags(int left_out) const {

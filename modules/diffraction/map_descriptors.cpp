@@ -1,6 +1,7 @@
 #include "diffraction/map_descriptors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -58,8 +59,7 @@ MapDescriber::MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int lar
       slow_(ny, nx, largest_lag, kept),
       smoother_(ny, nx, 0.0, kept),
       labeller_(ny, nx),
-      maps_(positions_ * static_cast<std::size_t>(angles)),
-      null_map_(positions_),
+      maps_(positions_ * static_cast<std::size_t>(std::max(angles, null_maps))),
       null_angles_(positions_) {}
 
 double MapDescriber::bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept {
@@ -81,13 +81,6 @@ std::vector<float> MapDescriber::levelling_factors(const BinMaps& maps) {
   return factors;
 }
 
-// A map's mean holds what stands still: the ring's residual ellipticity, the detector's response.
-void MapDescriber::smooth_without_mean(std::span<float> map) {
-  MapMoments moments;
-  moments.add_map(map);
-  if (moments.count > 0.0) smoother_.smooth(map, static_cast<float>(moments.sum / moments.count));
-}
-
 MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   MapDescriptors result;
@@ -100,15 +93,16 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   const auto factors = levelling_factors(maps);
   MapAutocorrelation& correlation = correlation_;
   correlation.clear();
-  std::vector<bool> used(static_cast<std::size_t>(angles_), false);
+  // A map's mean holds what stands still: the ring's residual ellipticity, the detector's response. NaN = not used.
+  std::vector<float> means(static_cast<std::size_t>(angles_));
   const int half = angles_ / 2;
   for (int angle = 0; angle < half; ++angle) {
     // Friedel opposites share a group.
     maps.copy_map(angle, map_of(angle), factors);
     maps.copy_map(angle + half, map_of(angle + half), factors);
     const auto added = correlation.add_pair(map_of(angle), map_of(angle + half), angle_group(angle, angles_));
-    used[static_cast<std::size_t>(angle)] = added[0];
-    used[static_cast<std::size_t>(angle + half)] = added[1];
+    means[static_cast<std::size_t>(angle)] = added[0];
+    means[static_cast<std::size_t>(angle + half)] = added[1];
   }
   const auto lags = correlation.lags();
   if (lags.empty()) return result;
@@ -142,8 +136,9 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   std::vector<MapMoments> group_moments(angle_groups);
   std::vector<IntensityHistogram> groups(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
-    if (!used[static_cast<std::size_t>(angle)]) continue;
-    smooth_without_mean(map_of(angle));
+    const float mean = means[static_cast<std::size_t>(angle)];
+    if (std::isnan(mean)) continue;
+    smoother_.smooth(map_of(angle), mean);
     const auto group = static_cast<std::size_t>(angle_group(angle, angles_));
     group_moments[group].add_map(map_of(angle));
     groups[group].add_map(map_of(angle));
@@ -197,7 +192,7 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   const auto threshold = static_cast<float>(level.threshold);
   std::vector<SpeckleWidths> speckles(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
-    if (!used[static_cast<std::size_t>(angle)]) continue;
+    if (std::isnan(means[static_cast<std::size_t>(angle)])) continue;
     const auto map = map_of(angle);
     speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map, maps,
                                                                         background, reach);
@@ -209,11 +204,16 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   constexpr std::uint64_t null_seed = 1;
   RandomStream random(null_seed, RandomPurpose::analysis_null_model, static_cast<std::uint64_t>(maps.bin()));
   for (auto& angle : null_angles_) angle = static_cast<std::uint16_t>(random.index(angles_));
+  std::array<int, null_maps> shifts;
+  for (int index = 0; index < null_maps; ++index) shifts[static_cast<std::size_t>(index)] = index * angles_ / null_maps;
+  maps.copy_shuffled(null_angles_, shifts, maps_);  // the maps themselves are not needed any more
   for (int index = 0; index < null_maps; ++index) {
-    const std::span<float> map = null_map_;
-    maps.copy_shuffled(null_angles_, index * angles_ / null_maps, map);
-    for (std::size_t i = 0; i < map.size(); ++i) map[i] *= factors[i];
-    smooth_without_mean(map);
+    const auto map = map_of(index);
+    best_kernels().scale(factors.data(), map.size(), map.data());
+    MapMoments own;
+    own.add_map(map);
+    if (!(own.count > 0.0)) continue;
+    smoother_.smooth(map, static_cast<float>(own.sum / own.count));
     for (const float value : map) {
       null_positions += value == value ? 1.0 : 0.0;
       null_above += value > threshold ? 1.0 : 0.0;

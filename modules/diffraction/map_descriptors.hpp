@@ -61,7 +61,6 @@ class MapDescriber {
     return std::span<float>(maps_).subspan(static_cast<std::size_t>(angle) * positions_, positions_);
   }
   [[nodiscard]] std::vector<float> levelling_factors(const BinMaps& maps);
-  void smooth_without_mean(std::span<float> map);
   int angles_;
   std::size_t positions_;
   std::vector<std::uint8_t> kept_;
@@ -70,7 +69,6 @@ class MapDescriber {
   MapSmoother smoother_;
   RegionLabeller labeller_;
   AlignedValues<float> maps_;  // (angle, position)
-  std::vector<float> null_map_;
   std::vector<std::uint16_t> null_angles_;
 };
 

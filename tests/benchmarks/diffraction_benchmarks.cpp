@@ -1,15 +1,26 @@
-// Kernels of the diffraction analysis, one pattern of 128 x 128 floats or one map of 250 x 250 an iteration. Rows give
-// bytes and flops an item and their share of this machine's ceiling: the rate at which one core reads a large array,
-// and at which it multiplies and adds 8 floats at a time, both measured by this program at its start.
+// Kernels of the diffraction analysis, one pattern of 128 x 128 floats or one map of 250 x 250 an item, in processor
+// time. Rows give what an item loads and stores (whether from a cache or not) and computes, and the share of the
+// machine's ceilings: the rate at which one core copies a large array, and its peak of fused multiplications and
+// additions, both measured by this program at its start. The kernels themselves use no fused operations (their results
+// must not depend on the processor), which alone halves what they can reach of the second; more than all of the first
+// means a cache.
 #include <benchmark/benchmark.h>
 
-#include <chrono>
-#include <numeric>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <memory>
 #include <vector>
 
 #include "core/random_stream.hpp"
 #include "diffraction/area_fraction.hpp"
-#include "diffraction/map_autocorrelation.hpp"
+#include "diffraction/beam_disc.hpp"
+#include "diffraction/map_descriptors.hpp"
 #include "diffraction/pattern_pass.hpp"
 #include "diffraction/speckle_regions.hpp"
 
@@ -22,31 +33,64 @@ const PatternShape shape{128, 128};
 const PolarGrid grid{8.0, 1.0, 54, 126};
 constexpr std::size_t pixels = 128 * 128;
 
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 double seconds_of(const auto& work) {
   double best = 1e9;
-  for (int round = 0; round < 5; ++round) {
-    const auto start = std::chrono::steady_clock::now();
+  for (int round = 0; round < 10; ++round) {
+    const double start = processor_seconds();
     work();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best = std::min(best, processor_seconds() - start);
   }
   return best;
 }
 
-// Bytes a second of reading 256 MiB.
+// Bytes a second of copying 128 MiB, read and written.
 double memory_ceiling() {
   static const double rate = [] {
-    std::vector<float> values(std::size_t{1} << 26, 1.0F);
-    double sum = 0.0;
-    const double seconds = seconds_of([&] { sum += best_kernels().total(values.data(), values.size()); });
-    benchmark::DoNotOptimize(sum);
-    return static_cast<double>(values.size() * sizeof(float)) / seconds;
+    std::vector<float> from(std::size_t{1} << 25, 1.0F), to(from.size());
+    const double seconds = seconds_of([&] {
+      std::memcpy(to.data(), from.data(), from.size() * sizeof(float));
+      benchmark::ClobberMemory();
+    });
+    return 2.0 * static_cast<double>(from.size() * sizeof(float)) / seconds;
   }();
   return rate;
 }
 
-// Flops a second of a matrix product whose operands stay in the first cache: the kernels' own inner loop at its best.
+#if defined(__x86_64__)
+// Twelve chains of fused operations on eight floats: more than the two units' latencies need.
+__attribute__((target("avx2,fma"))) float fused_chains(int rounds) {
+  __m256 sums[12];
+  for (int i = 0; i < 12; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
+  const __m256 factor = _mm256_set1_ps(0.999F);
+  for (int round = 0; round < rounds; ++round) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) sums[i] = _mm256_fmadd_ps(sums[i], factor, factor);
+  }
+  __m256 all = sums[0];
+  for (int i = 1; i < 12; ++i) all = _mm256_add_ps(all, sums[i]);
+  return _mm256_cvtss_f32(all);
+}
+#endif
+
+// Flops a second.
 double arithmetic_ceiling() {
   static const double rate = [] {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      constexpr int rounds = 1000000;
+      float sum = 0.0F;
+      const double seconds = seconds_of([&] { sum += fused_chains(rounds); });
+      benchmark::DoNotOptimize(sum);
+      return 2.0 * 12.0 * 8.0 * rounds / seconds;
+    }
+#endif
+    // The kernels' own inner loop at its best: operands in the first cache.
     constexpr int count = 32, width = 8, rounds = 100000;
     const auto lanes = static_cast<std::size_t>(best_kernels().lanes);
     std::vector<float> values(count * lanes, 1.0F), matrix(count * width, 0.5F), result(width * lanes);
@@ -125,10 +169,20 @@ void harmonics(benchmark::State& state) {
 }
 BENCHMARK(harmonics);
 
-// All that a pattern in memory goes through: interleaving, polar, harmonics, sums, and the map stack.
+// The judgement on every pattern: its sum, its disc's sum and centre.
+void disc(benchmark::State& state) {
+  const auto pattern = make_patterns(1).front();
+  const DiscMeter meter(shape, {}, 6.0);
+  for (auto _ : state) benchmark::DoNotOptimize(meter.measure(pattern, {63.4, 63.6}));
+  report(state, 1.0, 4.0 * pixels, pixels + 2.0 * 200.0 * 20.0);
+}
+BENCHMARK(disc);
+
+// All that a pattern in memory goes through: disc, interleaving, polar, harmonics, sums, and the map stack.
 void pattern_pass(benchmark::State& state) {
   constexpr std::int64_t columns = 128;
   const auto patterns = make_patterns(columns);
+  const DiscMeter meter(shape, {}, 6.0);
   PatternStatistics statistics(grid, 1.0, 12, 1, columns, best_kernels());
   OrderFreeSums sums(pixels, 1e9);
   MapStack maps(grid, {0, grid.bins}, {0, 1}, 1, columns, std::vector<double>(54, 10.0));
@@ -136,45 +190,86 @@ void pattern_pass(benchmark::State& state) {
   PatternPass pass(grid, shape, &statistics, &sums, &maps);
   for (auto _ : state) {
     for (std::int64_t column = 0; column < columns; ++column) {
-      pass.add(0, column, patterns[static_cast<std::size_t>(column)], table);
+      const auto& pattern = patterns[static_cast<std::size_t>(column)];
+      pass.add(0, column, pattern, table, meter.measure(pattern, {63.4, 63.6}).total);
     }
     pass.flush();
   }
-  report(state, columns, 4.0 * pixels, static_cast<double>(grid.samples()) * 7.0 + 54.0 * (8192.0 + 444.0));
+  report(state, columns, 4.0 * pixels + 2.0 * static_cast<double>(grid.samples()),
+         2.0 * pixels + static_cast<double>(grid.samples()) * 9.0 + 54.0 * (8192.0 + 444.0));
 }
 BENCHMARK(pattern_pass);
 
 constexpr std::int64_t side = 250;
 
-std::vector<float> make_map() {
-  std::vector<float> map(side * side);
-  RandomStream random(2, RandomPurpose::test);
-  for (float& value : map) value = static_cast<float>(random.normal(1.0, 0.3));
+// Bright speckles on a flat ground with noise, as maps have them.
+std::vector<float> make_map(std::uint64_t index = 0) {
+  RandomStream random(2, RandomPurpose::test, index);
+  std::vector<float> field(side * side), map(side * side);
+  for (float& value : field) value = static_cast<float>(random.normal());
+  MapSmoother(side, side, 1.5).smooth(field);
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    const float bright = std::max(0.0F, field[i]);
+    map[i] = 1.0F + 2.0F * bright * bright + static_cast<float>(random.normal(0.0, 0.05));
+  }
   return map;
 }
 
-// One map's share of the transpose: out of the stack into a map of floats.
-void maps(benchmark::State& state) {
-  MapStack stack({8.0, 1.0, 1, 126}, {0, 1}, {0, side}, side, side, {1.0});
-  const Range rows{0, side};
-  const auto whole = stack.exchange(Communicator::self(), 0, std::span(&rows, 1));
-  std::vector<float> map(side * side);
+// The stack of one bin, 126 maps.
+std::unique_ptr<const MapStack> make_stack() {
+  const auto& kernels = best_kernels();
+  const auto lanes = static_cast<std::size_t>(kernels.lanes);
+  std::vector<std::vector<float>> maps;
+  for (std::uint64_t angle = 0; angle < 126; ++angle) maps.push_back(make_map(angle));
+  auto stack = std::make_unique<MapStack>(PolarGrid{8.0, 1.0, 1, 126}, Range{0, 1}, Range{0, side}, side, side,
+                                          std::vector<double>{1.0});
+  std::vector<float> values(126 * lanes, 0.0F);
+  for (std::int64_t row = 0; row < side; ++row) {
+    for (std::int64_t first = 0; first < side; first += kernels.lanes) {
+      std::vector<std::int64_t> columns;
+      for (std::int64_t x = first; x < std::min(side, first + kernels.lanes); ++x) columns.push_back(x);
+      for (std::size_t angle = 0; angle < 126; ++angle) {
+        for (std::size_t lane = 0; lane < columns.size(); ++lane) {
+          values[angle * lanes + lane] = maps[angle][static_cast<std::size_t>(row * side + columns[lane])];
+        }
+      }
+      stack->begin(row, columns, std::vector<double>(columns.size(), 1.0), kernels);
+      stack->add_bin(0, values.data(), kernels);
+    }
+  }
+  stack->flush();
+  return stack;
+}
+
+const MapStack& stack() {
+  static const auto made = make_stack();
+  return *made;
+}
+
+const Range rows{0, side};
+
+// Out of the stack into a map of floats, levelled.
+void map_decoding(benchmark::State& state) {
+  const auto whole = stack().exchange(Communicator::self(), 0, std::span(&rows, 1));
+  std::vector<float> map(side * side), factors(side * side, 1.0F);
   int angle = 0;
   for (auto _ : state) {
-    whole.front().copy_map(angle++ % 126, map);
+    whole.front().copy_map(angle++ % 126, map, factors);
     benchmark::ClobberMemory();
   }
-  report(state, 1.0, 6.0 * side * side, 2.0 * side * side);
+  report(state, 1.0, 10.0 * side * side, 3.0 * side * side);
 }
-BENCHMARK(maps);
+BENCHMARK(map_decoding);
 
 void autocorrelation(benchmark::State& state) {
   const std::vector<std::uint8_t> kept(side * side, 1);
   MapAutocorrelation correlation(side, side, 16, kept, 9);
-  const auto map = make_map();
-  for (auto _ : state) correlation.add(map, 0);
-  // 5/2 N log2 N of a real transform of 270 x 270.
-  report(state, 1.0, 4.0 * side * side + 12.0 * 270.0 * 270.0, 2.5 * 270.0 * 270.0 * 16.15);
+  const auto one = make_map(1), other = make_map(2);
+  for (auto _ : state) correlation.add_pair(one, other, 0);
+  // 250 lines and 280 columns of 280 complex numbers for two maps, 5 N log2 N each, and the squares.
+  const double length = 280.0, transforms = 0.5 * (250.0 + length);
+  report(state, 2.0, 4.0 * side * side + 0.5 * (16.0 * 250.0 * length + 24.0 * length * length),
+         transforms * 5.0 * length * std::log2(length) + 2.0 * length * length);
 }
 BENCHMARK(autocorrelation);
 
@@ -182,7 +277,7 @@ void smoothing(benchmark::State& state) {
   MapSmoother smoother(side, side, 1.2);
   auto map = make_map();
   for (auto _ : state) smoother.smooth(map);
-  report(state, 1.0, 8.0 * side * side, 2.0 * 2.0 * 9.0 * side * side);
+  report(state, 1.0, 28.0 * side * side, (2.0 * 2.0 * 9.0 + 2.0) * side * side);
 }
 BENCHMARK(smoothing);
 
@@ -194,20 +289,34 @@ void histogram(benchmark::State& state) {
     values.add_map(map);
     moments.add_map(map);
   }
-  report(state, 1.0, 4.0 * side * side, 9.0 * side * side);
+  report(state, 1.0, 24.0 * side * side, 9.0 * side * side);
 }
 BENCHMARK(histogram);
 
 void labelling(benchmark::State& state) {
   auto map = make_map();
-  MapSmoother(side, side, 1.2).smooth(map);
+  MapSmoother(side, side, 0.9).smooth(map);
   RegionLabeller labeller(side, side);
   std::size_t regions = 0;
-  for (auto _ : state) regions += labeller.label(map, 1.1F).size();
-  benchmark::DoNotOptimize(regions);
-  report(state, 1.0, 4.0 * side * side, side * side);
+  for (auto _ : state) regions = labeller.label(map, 1.1F).size();
+  state.counters["regions"] = static_cast<double>(regions);
+  report(state, 1.0, 6.0 * side * side, side * side);
 }
 BENCHMARK(labelling);
+
+// Everything that the 126 maps of a k go through, a map an item.
+void maps(benchmark::State& state) {
+  const std::vector<std::uint8_t> kept(side * side, 1);
+  MapDescriber describer(side, side, 126, 16, kept);
+  const auto whole = stack().exchange(Communicator::self(), 0, std::span(&rows, 1));
+  double size = 0.0;
+  for (auto _ : state) size = describer.describe(whole.front(), 0.005).size;
+  state.counters["size"] = size;
+  const double length = 280.0;
+  report(state, 126.0, (10.0 + 4.0 + 28.0 + 24.0 + 6.0) * side * side + 0.5 * (16.0 * 250.0 + 24.0 * length) * length,
+         0.5 * (250.0 + length) * 5.0 * length * std::log2(length) + (3.0 + 38.0 + 9.0 + 1.0) * side * side);
+}
+BENCHMARK(maps);
 
 }  // namespace
 
