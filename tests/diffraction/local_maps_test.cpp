@@ -186,6 +186,32 @@ TEST(ThicknessGroups, AreAveragedApartAndTogether) {
   EXPECT_NEAR(found.variance_within[13] + bias, wave, 0.02 * wave);
 }
 
+// Patterns that differ by counting alone have no variance between them, nor within their rings.
+TEST(FluctuationVariance, OfCountedEvenPatternsIsNothing) {
+  constexpr std::int64_t side = 20;
+  const PolarGrid rings{20.0, 8.0, 3, 126};
+  const InterpolationTable table(rings, detector, middle, {}, {});
+  PatternStatistics statistics(rings, 2.0, 12, side, side, best_kernels());
+  PatternPass pass(rings, detector, &statistics, nullptr, nullptr);
+  for (std::int64_t row = 0; row < side; ++row) {
+    std::vector<std::vector<float>> patterns;
+    for (std::int64_t column = 0; column < side; ++column) {
+      patterns.emplace_back(static_cast<std::size_t>(detector.pixels()), 20.0F);
+      count_electrons(patterns.back(), 2.0, 23, static_cast<std::uint64_t>(row * side + column));
+      pass.add(row, column, patterns.back(), table);
+    }
+    pass.flush();
+  }
+  const PatternAverages averages = statistics.averages(Communicator::self());
+  for (std::size_t bin = 0; bin < 3; ++bin) {
+    const double noise = table.noise_power(static_cast<int>(bin))[0] / (126.0 * 126.0) / averages.radial_intensity[bin];
+    EXPECT_NEAR(averages.variance_between[bin], 0.0, 0.25 * noise);  // 400 patterns: 7 % of it
+    double removed = 0.0;
+    for (std::size_t n = 1; n < 64; ++n) removed += (n == 63 ? 1.0 : 2.0) * averages.noise_bias[n * 3 + bin];
+    EXPECT_NEAR(averages.variance_within[bin], 0.0, 0.03 * removed);
+  }
+}
+
 TEST(ThicknessBins, HoldEqualNumbers) {
   std::vector<double> values;
   for (int i = 0; i < 1000; ++i) values.push_back(0.6 + 0.0003 * i);
