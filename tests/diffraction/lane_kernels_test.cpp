@@ -1,6 +1,8 @@
 // Every variant of the lane kernels that this processor runs against plain loops, and all of them bit for bit alike.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -109,6 +111,100 @@ TEST(LaneKernels, SmallOnesEqualPlainLoops) {
     auto broken = many;
     broken[500] = std::numeric_limits<float>::quiet_NaN();
     EXPECT_TRUE(std::isnan(kernels->total(broken.data(), broken.size())));
+  }
+}
+
+// The kernels of maps: every variant against plain loops, with missing values, at a length that is no multiple of
+// eight.
+TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
+  constexpr std::size_t count = 61;
+  constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  auto a = random_values(count, 20, -1.0, 1.0);
+  auto b = random_values(count, 21, -1.0, 1.0);
+  a[3] = a[60] = b[17] = missing;
+  std::vector<float> used(count, 1.0F);
+  used[8] = used[59] = 0.0F;
+  std::vector<std::uint16_t> stored(count);
+  for (std::size_t i = 0; i < count; ++i) stored[i] = static_cast<std::uint16_t>(i % 9 == 4 ? 0 : 1000 * i + 17);
+  const auto factors = random_values(count, 22);
+  const std::vector<float> weights = {0.25F, -1.0F, 2.0F};
+  for (const LaneKernels* kernels : available_kernels()) {
+    SCOPED_TRACE(kernels->name);
+    std::vector<float> plain(count), levelled(count), centred(count), scaled = a;
+    kernels->decode(stored.data(), count, 8193.0F, 0.5F, nullptr, plain.data());
+    kernels->decode(stored.data(), count, 8193.0F, 0.5F, factors.data(), levelled.data());
+    std::vector<std::uint32_t> sums(count, 5), present(count, 1);
+    kernels->add_stored(stored.data(), count, sums.data(), present.data());
+    std::vector<float> packed(2 * count);
+    kernels->pack_pair(a.data(), b.data(), 0.125F, -0.5F, used.data(), count, packed.data());
+    kernels->centre(a.data(), 0.25F, count, centred.data());
+    kernels->scale(b.data(), count, scaled.data());
+    std::vector<double> powers(count / 2, 1.0);
+    kernels->add_powers(packed.data(), count / 2, powers.data());
+    std::vector<std::int32_t> places(count);
+    kernels->find_places(a.data(), count, -0.5F, 10.0F, 7.0F, places.data());
+    std::vector<std::uint8_t> flags(count);
+    kernels->flag_above(a.data(), 0.25F, count, flags.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      SCOPED_TRACE(i);
+      const bool there = stored[i] != 0;
+      const float level = (static_cast<float>(stored[i]) - 8193.0F) * 0.5F;
+      EXPECT_EQ(std::isnan(plain[i]), !there);
+      EXPECT_EQ(std::isnan(levelled[i]), !there);
+      if (there) {
+        EXPECT_EQ(plain[i], level);
+        EXPECT_EQ(levelled[i], level * factors[i]);
+      }
+      EXPECT_EQ(sums[i], 5U + stored[i]);
+      EXPECT_EQ(present[i], there ? 2U : 1U);
+      const bool in_use = used[i] > 0.0F;
+      EXPECT_EQ(packed[2 * i], in_use && !std::isnan(a[i]) ? a[i] - 0.125F : 0.0F);
+      EXPECT_EQ(packed[2 * i + 1], in_use && !std::isnan(b[i]) ? b[i] + 0.5F : 0.0F);
+      EXPECT_EQ(centred[i], std::isnan(a[i]) ? 0.0F : a[i] - 0.25F);
+      EXPECT_EQ(std::isnan(scaled[i]), std::isnan(a[i]) || std::isnan(b[i]));
+      if (!std::isnan(scaled[i])) {
+        EXPECT_EQ(scaled[i], a[i] * b[i]);
+      }
+      EXPECT_EQ(places[i],
+                std::isnan(a[i]) ? -1 : std::clamp(static_cast<int>(std::floor((a[i] + 0.5F) * 10.0F)), 0, 7));
+      EXPECT_EQ(flags[i], a[i] > 0.25F ? 1 : 0);
+    }
+    for (std::size_t i = 0; i < powers.size(); ++i) {
+      EXPECT_EQ(powers[i],
+                1.0 + static_cast<double>(packed[2 * i] * packed[2 * i] + packed[2 * i + 1] * packed[2 * i + 1]));
+    }
+    for (const float* mask : {static_cast<const float*>(nullptr), static_cast<const float*>(used.data())}) {
+      double four[4], expected[4] = {};
+      kernels->moments(a.data(), mask, count, four);
+      for (std::size_t i = 0; i < count; ++i) {
+        if (std::isnan(a[i]) || (mask != nullptr && mask[i] == 0.0F)) continue;
+        const auto value = static_cast<double>(a[i]);
+        expected[0] += 1.0;
+        expected[1] += value;
+        expected[2] += value * value;
+        expected[3] += value * value * value;
+      }
+      EXPECT_EQ(four[0], expected[0]);
+      for (int power = 1; power < 4; ++power) EXPECT_NEAR(four[power], expected[power], 1e-13 * count);
+    }
+    // Steps of 1 and of 20 (lines of a map); 55 outputs are one whole tile, and some more.
+    const auto source = random_values(55 + 2 * 20, 23, -1.0, 1.0);
+    for (const std::ptrdiff_t step : {1, 20}) {
+      std::vector<float> target(55);
+      kernels->weighted_sum(source.data(), step, weights.data(), 3, target.size(), target.data());
+      for (std::size_t i = 0; i < target.size(); ++i) {
+        const auto stride = static_cast<std::size_t>(step);
+        EXPECT_EQ(target[i],
+                  (weights[0] * source[i] + weights[1] * source[i + stride]) + weights[2] * source[i + 2 * stride]);
+      }
+    }
+    auto same = a;
+    EXPECT_FALSE(kernels->gaps_differ(a.data(), same.data(), count));
+    for (const std::size_t place : {0U, 60U}) {
+      same = a;
+      same[place] = std::isnan(same[place]) ? 1.0F : missing;
+      EXPECT_TRUE(kernels->gaps_differ(a.data(), same.data(), count)) << place;
+    }
   }
 }
 

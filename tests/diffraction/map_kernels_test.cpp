@@ -1,6 +1,7 @@
 // Speckle size, area threshold and MRO types against planted maps.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "core/random_stream.hpp"
@@ -128,6 +129,37 @@ TEST(Autocorrelation, EqualsThePlainSum) {
     }
     EXPECT_EQ(lag.pairs, pairs);
     EXPECT_NEAR(lag.value, sum / pairs, 1e-5) << lag.dx << ", " << lag.dy;
+  }
+}
+
+// One transform of two maps is the sum of two transforms of one, also where one of the two is mostly missing.
+TEST(Autocorrelation, OfTwoMapsAtOnceIsThatOfBoth) {
+  constexpr std::int64_t side = 30;
+  std::vector<std::uint8_t> kept(side * side, 1);
+  kept[77] = 0;
+  const auto one = speckle_map(side, 10, 4.0, false, 0.3, 1), other = speckle_map(side, 12, 5.0, false, 0.1, 2);
+  const std::vector<float> empty(side * side, std::numeric_limits<float>::quiet_NaN());
+  MapAutocorrelation pair(side, side, 8, kept, 2), single(side, side, 8, kept, 2);
+  const auto means = pair.add_pair(one, other, 0);
+  double mean = 0.0;
+  for (std::size_t i = 0; i < one.size(); ++i) mean += i == 77 ? 0.0 : static_cast<double>(one[i]) / (side * side - 1);
+  EXPECT_NEAR(means[0], mean, 1e-6);
+  const auto half = pair.add_pair(empty, one, 1);
+  EXPECT_TRUE(std::isnan(half[0]));
+  EXPECT_NEAR(half[1], mean, 1e-6);
+  EXPECT_TRUE(std::isnan(pair.add_pair(empty, empty, 1)[1]));
+  EXPECT_TRUE(single.add(one, 0));
+  EXPECT_TRUE(single.add(other, 0));
+  EXPECT_TRUE(single.add(one, 1));
+  EXPECT_EQ(pair.maps(0), 2);
+  EXPECT_EQ(pair.maps(1), 1);
+  for (const int left_out : {-1, 0, 1}) {
+    const auto a = pair.lags(left_out), b = single.lags(left_out);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      EXPECT_EQ(a[i].pairs, b[i].pairs);
+      EXPECT_NEAR(a[i].value, b[i].value, 2e-6) << a[i].dx << ", " << a[i].dy;  // single precision, values to 0.5
+    }
   }
 }
 
