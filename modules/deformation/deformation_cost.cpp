@@ -46,7 +46,8 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
     // FastEngine's: last strain, plastic strain, stress; softening; the stress of the bound; generation, bound and
     // radius; type and domain; its share of the cache of modes and of the bricks' far fields.
     const auto places = static_cast<double>(mode_cache_places(static_cast<std::size_t>(own)));
-    const auto block = static_cast<double>(sensitive_block_size(constants, padded_modes(modes)));
+    const auto row = padded_modes(modes);
+    const auto block = static_cast<double>(sensitive_block_size(constants, row) + row);
     const double bricks_a_voxel = planar ? 4.0 / 3.0 / 64.0 : 8.0 / 7.0 / 128.0;
     const double brick_bytes = 8.0 * ((planar ? 3.0 : 4.0) * components + 3.0);
     cost.memory_per_voxel_bytes = 8.0 * 3.0 * components + 8.0 + 4.0 * components + 4.0 * 3.0 + 5.0 +

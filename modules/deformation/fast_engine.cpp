@@ -111,7 +111,8 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
       kinetics_.attempt_rate_per_s * (kinetics_.rate_volume ? glass.grid.voxel_volume_nm3() : 1.0);
   constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
-  const std::size_t block = sensitive_block_size(constants_, padded_modes(modes_.catalog_modes().largest_mode_count()));
+  const std::size_t row = padded_modes(modes_.catalog_modes().largest_mode_count());
+  const std::size_t block = sensitive_block_size(constants_, row) + row;
   cache_ = ModeCache(mode_cache_places(state_.count()), block);
   scratch_.resize(block);
   state_.bound_rate.assign(state_.count(), 0.0F);
@@ -121,12 +122,8 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   rates_.assign(state_.bound_rate);
 }
 
-double FastEngine::softening_of(std::size_t own_voxel) const noexcept {
-  const double permanent = state_.permanent_softening[own_voxel];
-  const auto live = live_at_.find(own_voxel);
-  if (live == live_at_.end()) return permanent;
-  const LiveSoftening& entry = state_.live[live->second];
-  return permanent + entry.at_event * std::exp(-entry.age_s / recovery_time_s_);
+double FastEngine::temporary_softening(const LiveSoftening& entry) const noexcept {
+  return entry.at_event * std::exp(-entry.age_s / recovery_time_s_);
 }
 
 FastEngine::KnownStress FastEngine::known_stress(std::size_t own_voxel, const LocalField& field) const noexcept {
@@ -148,7 +145,7 @@ std::size_t FastEngine::padded(std::size_t own_voxel) const noexcept {
   return padded_modes(modes_.count(own_voxel));
 }
 
-void FastEngine::fill_block(std::size_t own_voxel, double softening, double* block) const {
+void FastEngine::fill_block(std::size_t own_voxel, double* block) const {
   const auto components = static_cast<std::size_t>(state_.components);
   const std::size_t row = padded(own_voxel);
   StrainComponents last{};
@@ -157,13 +154,15 @@ void FastEngine::fill_block(std::size_t own_voxel, double softening, double* blo
   modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
                   std::span(last).first(components), modes);
 
-  std::fill_n(block, sensitive_block_size(constants_, row), 0.0);
+  std::fill_n(block, sensitive_block_size(constants_, row) + row, 0.0);
   std::fill_n(block, row, padding_barrier_ev);
   double* sensitivity = block + block_size(constants_, row);
+  double* share = sensitivity + row;
   const double kt_a_strain_gpa = steepest_slope(constants_) * constants_.inverse_kt;
   for (std::size_t mode = 0; mode < modes.count; ++mode) {
     const auto strain = modes.strain_of(mode);
-    block[mode] = modes.softened_ev(mode, softening);
+    block[mode] = modes.softened_ev(mode, state_.permanent_softening[own_voxel]);
+    share[mode] = modes.share[mode];
     for (std::size_t c = 0; c < components; ++c) block[(c + 1) * row + mode] = strain[c];
     if (constants_.energy_guard) block[(components + 1) * row + mode] = modes.self_energy_ev[mode];
     sensitivity[mode] = kt_a_strain_gpa * norm_of(strain);
@@ -171,14 +170,20 @@ void FastEngine::fill_block(std::size_t own_voxel, double softening, double* blo
 }
 
 const double* FastEngine::modes_of(std::size_t own_voxel) {
-  if (live_at_.contains(own_voxel)) {
-    fill_block(own_voxel, softening_of(own_voxel), scratch_.data());
-    return scratch_.data();
-  }
   bool filled = false;
-  double* block = cache_.find(own_voxel, state_.generation[own_voxel], filled);
-  if (!filled) fill_block(own_voxel, state_.permanent_softening[own_voxel], block);
-  return block;
+  double* cached = cache_.find(own_voxel, state_.generation[own_voxel], filled);
+  if (!filled) fill_block(own_voxel, cached);
+  const auto live = live_at_.find(own_voxel);
+  if (live == live_at_.end()) return cached;
+  // The same modes with barriers that temporary softening lowers further.
+  const std::size_t row = padded(own_voxel);
+  const std::size_t size = sensitive_block_size(constants_, row);
+  const double temporary = temporary_softening(state_.live[live->second]);
+  std::copy_n(cached, size, scratch_.begin());
+  for (std::size_t mode = 0; mode < static_cast<std::size_t>(modes_.count(own_voxel)); ++mode) {
+    scratch_[mode] *= std::exp(-cached[size + mode] * temporary);
+  }
+  return scratch_.data();
 }
 
 void FastEngine::make_exact(std::size_t own_voxel, const LocalField& field) {

@@ -88,12 +88,13 @@ class FastEngine final : public Engine {
   [[nodiscard]] VoxelPlace place_of(std::size_t own_voxel) const noexcept {
     return glass_.grid.coordinates(state_.own.begin + static_cast<std::int64_t>(own_voxel));
   }
-  [[nodiscard]] double softening_of(std::size_t own_voxel) const noexcept;
+  [[nodiscard]] double temporary_softening(const LiveSoftening& entry) const noexcept;
   [[nodiscard]] KnownStress known_stress(std::size_t own_voxel, const LocalField& field) const noexcept;
   [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
   // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
   [[nodiscard]] const double* modes_of(std::size_t own_voxel);
-  void fill_block(std::size_t own_voxel, double softening, double* block) const;
+  // Block of modes (rate_bound.hpp) at the permanent softening, with one more row: each mode's share in the softening.
+  void fill_block(std::size_t own_voxel, double* block) const;
 
   // Replaces what the brick knows of far events by what they do to this voxel.
   void make_exact(std::size_t own_voxel, const LocalField& field);
