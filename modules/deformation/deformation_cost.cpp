@@ -18,7 +18,7 @@ struct EventTime {
 };
 EventTime event_time(EngineKind engine, bool planar) noexcept {
   if (engine == EngineKind::direct) return {0.0, planar ? 80e-9 : 140e-9};
-  return planar ? EventTime{150e-6, 1e-9} : EventTime{600e-6, 4e-9};
+  return planar ? EventTime{100e-6, 0.5e-9} : EventTime{600e-6, 4e-9};
 }
 
 }  // namespace
