@@ -49,6 +49,7 @@ struct AnalysisSettings {
   int example_maps = 4;
 
   // Local maps; k as above.
+  bool local_maps = true;
   std::optional<double> local_k_low, local_k_high;  // instead of the ring's width
   double bragg_ratio = 5.0;
 

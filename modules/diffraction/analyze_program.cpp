@@ -183,6 +183,7 @@ void add_analyze_options(OptionTable& table) {
       .range(0, 1000)
       .text("Dark-field maps to write, at the k of the highest order, four angles each.");
   table.group("Local maps");
+  table.flag("no-local-maps").text("No maps of what single patterns say, which take up to a tenth of the pass.");
   table.real("local-k-min")
       .unit("nm^-1 (px without --k-per-pixel)")
       .range(0.0, 1e5)
@@ -259,6 +260,7 @@ AnalysisSettings read_analysis_settings(const Options& options) {
     throw input_error("--local-k-min {} is not below --local-k-max {}: exchange them", *settings.local_k_low,
                       *settings.local_k_high);
   }
+  settings.local_maps = !options.flag("no-local-maps");
   settings.bragg_ratio = options.real("bragg-ratio");
   settings.order_limit = static_cast<int>(options.integer("order-max-n"));
   settings.correlation_range_nm = options.real("correlation-range");
@@ -279,8 +281,12 @@ void run_analyze(Run& run) {
   const auto settings = collectively(communicator, [&] { return read_analysis_settings(options); });
   const auto read_options = collectively(communicator, [&] { return scan::read_scan_options(options); });
 
-  const auto user_maps =
-      collectively(communicator, [&] { return parse_user_maps(options.list("map"), options.list("input").size()); });
+  const auto user_maps = collectively(communicator, [&] {
+    if (!settings.local_maps && !options.list("map").empty()) {
+      throw input_error("--map with --no-local-maps (there is nothing to correlate it with): give one of them");
+    }
+    return parse_user_maps(options.list("map"), options.list("input").size());
+  });
 
   std::vector<std::unique_ptr<scan::ScanReader>> readers;
   std::vector<const scan::ScanDescription*> scans;

@@ -324,7 +324,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       geometry, result.grid,
       geometry.centre_at(0.5 * static_cast<double>(scan.scan_ny - 1), 0.5 * static_cast<double>(scan.scan_nx - 1)));
   std::unique_ptr<LocalMeasures> local;
-  if (!settings.preview) {
+  if (!settings.preview && settings.local_maps) {
     LocalWindow window = choose_local_window(geometry, result.grid, settings, result.k_per_pixel, shares);
     result.local_k_low = k_range.k(static_cast<int>(window.ring.begin));
     result.local_k_high = k_range.k(static_cast<int>(window.ring.end) - 1);

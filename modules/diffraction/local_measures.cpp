@@ -18,6 +18,70 @@ int symmetry_count(int order_limit) {
   return std::min(order_limit, largest_symmetry) / 2;
 }
 
+// The loops over polar values, also compiled for AVX2; which one runs is decided when the program starts. The same
+// bits.
+#if defined(__x86_64__)
+#define MESOGLASS_WIDE_LANES __attribute__((target_clones("avx2", "default")))
+#else
+#define MESOGLASS_WIDE_LANES
+#endif
+
+// Highest value of every lane.
+MESOGLASS_WIDE_LANES void find_highest(const float* values, std::size_t angles, std::size_t lanes, float* highest) {
+  for (std::size_t first = 0; first < lanes; first += lane_group) {
+    float here[lane_group] = {};
+    float other[lane_group] = {};
+    for (std::size_t angle = 0; angle < angles; angle += 2) {
+      const float* line = values + angle * lanes + first;
+      const float* next = line + lanes;
+      for (int lane = 0; lane < lane_group; ++lane) here[lane] = line[lane] > here[lane] ? line[lane] : here[lane];
+      for (int lane = 0; lane < lane_group; ++lane) other[lane] = next[lane] > other[lane] ? next[lane] : other[lane];
+    }
+    for (int lane = 0; lane < lane_group; ++lane) {
+      highest[first + static_cast<std::size_t>(lane)] = here[lane] > other[lane] ? here[lane] : other[lane];
+    }
+  }
+}
+
+// Sums over the angles of value times cosine, and times sine.
+MESOGLASS_WIDE_LANES void sum_waves(const float* values, const float* cosine, const float* sine, std::size_t angles,
+                                    std::size_t lanes, float* cosines, float* sines) {
+  for (std::size_t first = 0; first < lanes; first += lane_group) {
+    float even[2][lane_group] = {};
+    float odd[2][lane_group] = {};
+    for (std::size_t angle = 0; angle < angles; angle += 2) {
+      const float* line = values + angle * lanes + first;
+      const float* next = line + lanes;
+      for (int lane = 0; lane < lane_group; ++lane) {
+        even[0][lane] += line[lane] * cosine[angle];
+        odd[0][lane] += line[lane] * sine[angle];
+        even[1][lane] += next[lane] * cosine[angle + 1];
+        odd[1][lane] += next[lane] * sine[angle + 1];
+      }
+    }
+    for (int lane = 0; lane < lane_group; ++lane) {
+      cosines[first + static_cast<std::size_t>(lane)] = even[0][lane] + even[1][lane];
+      sines[first + static_cast<std::size_t>(lane)] = odd[0][lane] + odd[1][lane];
+    }
+  }
+}
+
+// Of c_n over all n but 0, which is the variance over the angles: those below half of the angles come twice.
+MESOGLASS_WIDE_LANES void sum_powers(const LanePowers& powers, std::size_t angles, std::size_t lanes, float* sums) {
+  for (std::size_t first = 0; first < lanes; first += lane_group) {
+    float here[lane_group] = {};
+    for (std::size_t n = 1; n <= angles / 2; ++n) {
+      const float* line = powers.powers + n * lanes + first;
+      const float times = 2 * n == angles ? 1.0F : 2.0F;
+      for (int lane = 0; lane < lane_group; ++lane) {
+        here[lane] += times * (line[lane] * powers.scale[first + static_cast<std::size_t>(lane)] -
+                               powers.noise_scale[first + static_cast<std::size_t>(lane)] * powers.noise[n]);
+      }
+    }
+    for (int lane = 0; lane < lane_group; ++lane) sums[first + static_cast<std::size_t>(lane)] = here[lane];
+  }
+}
+
 // Slope of a line of values a unit apart, to fourth order inside.
 double slope_at(const std::vector<double>& values, std::size_t i) {
   if (i >= 2 && i + 2 < values.size()) {
@@ -136,16 +200,8 @@ void LocalMeasures::add_bin(int bin, const float* values, const float* sums, con
   if (valid == 0) return;
 
   // Bragg discs: the highest value.
-  std::array<float, most_lanes> highest{};
-  for (std::size_t first = 0; first < lanes; first += lane_group) {
-    std::array<float, lane_group> here{};
-    for (std::size_t angle = 0; angle < angles; ++angle) {
-      const float* line = values + angle * lanes + first;
-      for (std::size_t lane = 0; lane < here.size(); ++lane)
-        here[lane] = line[lane] > here[lane] ? line[lane] : here[lane];
-    }
-    std::copy(here.begin(), here.end(), highest.begin() + static_cast<std::ptrdiff_t>(first));
-  }
+  std::array<float, most_lanes> highest;
+  find_highest(values, angles, lanes, highest.data());
   for (std::size_t lane = 0; lane < columns_.size(); ++lane) {
     const float mean = sums[lane] / static_cast<float>(valid);
     if (!(mean > 0.0F)) continue;
@@ -160,42 +216,29 @@ void LocalMeasures::add_bin(int bin, const float* values, const float* sums, con
   }
 
   if (window_.ring.contains(bin) && powers.powers != nullptr) {
-    const auto orders = angles / 2 + 1;
+    std::array<float, most_lanes> variances;
+    sum_powers(powers, angles, lanes, variances.data());
     for (std::size_t lane = 0; lane < columns_.size(); ++lane) {
       if (!(powers.scale[lane] > 0.0F)) continue;
       Lane& here = lanes_[lane];
       here.ring_bins += 1.0;
-      double all = 0.0;
-      for (std::size_t n = 1; n < orders; ++n) {
-        const double c_n = static_cast<double>(powers.powers[n * lanes + lane] * powers.scale[lane] -
-                                               powers.noise_scale[lane] * powers.noise[n]);
-        all += 2 * n == angles ? c_n : 2.0 * c_n;
-        if (n % 2 != 0) continue;
-        if (n <= static_cast<std::size_t>(order_limit_)) here.powers.back() += c_n;
-        if (n / 2 <= static_cast<std::size_t>(symmetries_)) here.powers[n / 2 - 1] += c_n;
+      here.ring_variance += static_cast<double>(variances[lane]);
+      for (int n = 2; n <= order_limit_; n += 2) {
+        const auto row = static_cast<std::size_t>(n);
+        const auto c_n = static_cast<double>(powers.powers[row * lanes + lane] * powers.scale[lane] -
+                                             powers.noise_scale[lane] * powers.noise[row]);
+        here.powers.back() += c_n;
+        if (n / 2 <= symmetries_) here.powers[row / 2 - 1] += c_n;
       }
-      here.ring_variance += all;
     }
   }
 
   if (window_.strain.contains(bin)) {
     const auto place = static_cast<std::size_t>(bin - window_.strain.begin);
     const bool whole = valid == grid_.angles;
-    std::array<float, most_lanes> cosines{};
-    std::array<float, most_lanes> sines{};
-    for (std::size_t first = 0; first < lanes; first += lane_group) {
-      std::array<float, lane_group> cosine{};
-      std::array<float, lane_group> sine{};
-      for (std::size_t angle = 0; angle < angles; ++angle) {
-        const float* line = values + angle * lanes + first;
-        for (std::size_t lane = 0; lane < cosine.size(); ++lane) {
-          cosine[lane] += line[lane] * cosine_[angle];
-          sine[lane] += line[lane] * sine_[angle];
-        }
-      }
-      std::copy(cosine.begin(), cosine.end(), cosines.begin() + static_cast<std::ptrdiff_t>(first));
-      std::copy(sine.begin(), sine.end(), sines.begin() + static_cast<std::ptrdiff_t>(first));
-    }
+    std::array<float, most_lanes> cosines;
+    std::array<float, most_lanes> sines;
+    sum_waves(values, cosine_.data(), sine_.data(), angles, lanes, cosines.data(), sines.data());
     const double weight = shift_weights_[place] / grid_.angles;
     for (std::size_t lane = 0; lane < columns_.size(); ++lane) {
       Lane& here = lanes_[lane];

@@ -267,6 +267,12 @@ class Heterogeneity(ProgramTest):
                                ("E=m.h5", "names no dataset"), ("E=m.h5:/small;m.h5:/small", "2 files for 1 areas")):
             self.assert_refused("mg-analyze", "scan.npy", "--map", typed, "--output", "o.h5", mentions=[mention],
                                 ranks=2 if "absent" in typed else 1)
+        self.assert_refused("mg-analyze", "scan.npy", "--map", "E=m.h5:/small", "--no-local-maps", "--output", "o.h5",
+                            mentions=["--no-local-maps"])
+        self.run_ok("mg-analyze", "scan.npy", "--no-local-maps", "--output", "o.h5")
+        with h5py.File(self.folder / "o.h5") as file:
+            self.assertNotIn("heterogeneity", file["mro/area_000"])
+            self.assertNotIn("heterogeneity", file["mro/sample"])
 
 
 class OtherReaders(ProgramTest):
