@@ -1,5 +1,9 @@
 // EMPAD, raw, npy and Merlin files made byte by byte.
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <iterator>
 
 #include "core/units.hpp"
 #include "scan_samples.hpp"
@@ -173,6 +177,53 @@ TEST(RawBinary, ReadsTheStatedLayout) {
   expect_refused(path, {"needs", "--header-bytes"}, options);
   options.pattern_shape.reset();
   expect_refused(path, {"--pattern-shape"}, options);
+}
+
+template <typename T>
+void append_number(std::string& bytes, int value, bool big_endian) {
+  const auto number = static_cast<T>(value);
+  char stored[sizeof(T)];
+  std::memcpy(stored, &number, sizeof(T));
+  if (big_endian != (std::endian::native == std::endian::big)) std::reverse(std::begin(stored), std::end(stored));
+  bytes.append(stored, sizeof(T));
+}
+
+// Numbers of every kind and both byte orders; negative ones where there are.
+TEST(RawBinary, ReadsEveryElementType) {
+  struct Kind {
+    const char* name;
+    void (*append)(std::string&, int, bool);
+    bool negative;
+  };
+  const std::vector<Kind> kinds = {
+      {"u1", append_number<std::uint8_t>, false},  {"i1", append_number<std::int8_t>, true},
+      {"u2", append_number<std::uint16_t>, false}, {"i2", append_number<std::int16_t>, true},
+      {"u4", append_number<std::uint32_t>, false}, {"i4", append_number<std::int32_t>, true},
+      {"u8", append_number<std::uint64_t>, false}, {"i8", append_number<std::int64_t>, true},
+      {"f4", append_number<float>, true},          {"f8", append_number<double>, true}};
+  const auto folder = scratch_folder();
+  ReadOptions options;
+  options.scan_shape = {2, 3};
+  options.pattern_shape = {4, 5};
+  constexpr int values = 2 * 3 * 4 * 5;
+  for (const Kind& kind : kinds) {
+    for (const bool big_endian : {false, true}) {
+      options.element = (big_endian ? ">" : "<") + std::string(kind.name);
+      SCOPED_TRACE(options.element);
+      std::string bytes;
+      std::vector<float> expected;
+      for (int i = 0; i < values; ++i) {
+        const int value = kind.negative && i % 2 == 1 ? -i : i;
+        kind.append(bytes, value, big_endian);
+        expected.push_back(static_cast<float>(value));
+      }
+      const auto path = folder / (std::string(kind.name) + (big_endian ? "-big.bin" : "-little.bin"));
+      write_bytes(path, bytes);
+      std::vector<float> read(expected.size());
+      open_scan(communicator(), path, options)->read_rows(0, 2, read);
+      EXPECT_EQ(read, expected);
+    }
+  }
 }
 
 std::string npy_bytes(const std::string& dictionary, const std::string& data) {
