@@ -39,9 +39,8 @@ constexpr std::int64_t solid_nearest_gap = 12;
 constexpr double radius_a_deviation = 2.0;
 
 // Events between two transforms of the whole field. A transform costs time in proportion to the number of voxels N, and
-// replaying the log for a voxel in proportion to its length, so that the best length is a multiple of sqrt(N); in small
-// samples, the deviation of far fields, which grows as length / N, sets the limit. From what both cost, not from a
-// clock: the bits of a run depend on it.
+// replaying the log in proportion to its length: the best length grows as sqrt(N). In small samples the deviation of
+// far fields, which grows as length / N, sets the limit. Not from a clock: the bits of a run depend on it.
 std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
   const bool planar = grid.dimensions() == 2;
   const double a_root = planar ? 2.0 : 3.0;
@@ -66,8 +65,7 @@ double largest_rate(const DeformationParameters& parameters, const catalog::Cata
   return 2.0 * bound_margin * catalog::most_modes * parameters.kinetics.attempt_rate_per_s * volume;
 }
 
-constexpr std::size_t most_brick_rows = 16;
-constexpr std::size_t most_brick_voxels = 128;
+constexpr std::size_t most_brick_rows = 16, most_brick_voxels = 128;
 
 double norm_of(std::span<const double> components) noexcept {
   double square = 0.0;
@@ -372,13 +370,12 @@ FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomSt
   outcome.accepted = found.uncertainty_kt == 0.0 && threshold < found.rate;
   if (!outcome.accepted) return outcome;
 
-  const double rate = found.rate;
   const StrainComponents stress = known_stress(voxel, field).stress;
   const double* block = modes_of(voxel);
   const std::size_t row = padded(voxel);
   std::array<double, catalog::most_modes + mode_group> barriers;
   barriers_of_voxel(constants_, block, row, stress.data(), barriers.data());
-  double rest = choice.uniform() * rate;
+  double rest = choice.uniform() * found.rate;
   std::size_t mode = 0;
   for (std::size_t m = 0; m < static_cast<std::size_t>(modes_.count(voxel)); ++m) {
     const double mode_rate = constants_.attempt_rate * rate_exponential(-barriers[m] * constants_.inverse_kt);
