@@ -44,7 +44,7 @@ constexpr double radius_a_deviation = 2.0;
 std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
   const bool planar = grid.dimensions() == 2;
   const double a_root = planar ? 2.0 : 3.0;
-  const double voxels_an_event = planar ? 64.0 : 400.0;
+  const double voxels_an_event = planar ? 64.0 : 1200.0;
   constexpr double least = 64.0;
   const auto voxels = static_cast<double>(grid.voxel_count());
   return static_cast<std::size_t>(std::max(least, std::min(a_root * std::sqrt(voxels), voxels / voxels_an_event)));
