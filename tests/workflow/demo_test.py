@@ -77,7 +77,7 @@ class Demo(ProgramTest):
 
         summary = json.loads((self.results / ".mesoglass" / "report.summary.json").read_text())["results"]
         value = {name: entry["value"] for name, entry in summary.items()}
-        self.assertEqual(value["figures"], 12)
+        self.assertEqual(value["figures"], 16)
         # Degree of order: planted 1.0, 0.9 (at half the fraction) and 0.35. Standard errors are below 5 % here.
         self.assertIs(value["order_sequence_agrees"], True, summary["order_sequence_agrees"]["text"])
         self.assertGreater(value["x1_measured_order"], 1.3 * value["x05_measured_order"])
