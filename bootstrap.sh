@@ -84,9 +84,10 @@ case "${1:-}" in
     check_system
     install_packages "${build_packages[@]}" "${test_packages[@]}"
     build ON
+    cores=$(nproc)  # before OMP_NUM_THREADS is set, which nproc would answer with
     prepare_mpi
     say "running the tests"
-    ctest --test-dir "$build_folder" --output-on-failure --parallel "$(nproc)"
+    ctest --test-dir "$build_folder" --output-on-failure --parallel "$cores"
     ;;
   build)
     check_system
