@@ -86,7 +86,7 @@ class DeformationProgram(ProgramTest):
         process = self.start(ranks, *arguments, "--output", f"{output}.h5", "--resume", "--checkpoint-interval", 0.05)
         checkpoint = self.folder / f"{output}.checkpoint.h5"
         before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        deadline = time.time() + 60
+        deadline = time.time() + 240
         while process.poll() is None and time.time() < deadline:
             if checkpoint.exists() and checkpoint.stat().st_mtime_ns != before:
                 break
@@ -129,14 +129,14 @@ class DeformationProgram(ProgramTest):
         process = self.start(1, *common, "--output", "stopped.h5")
         checkpoint = self.folder / "stopped.checkpoint.h5"
         # The event log appears when the run starts, and the handlers are in place before.
-        deadline = time.time() + 60
+        deadline = time.time() + 240
         while not (self.folder / "stopped.events.spool").exists() and time.time() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGUSR1)
         while not checkpoint.exists() and process.poll() is None and time.time() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGUSR2)
-        _, text = process.communicate(timeout=60)
+        _, text = process.communicate(timeout=240)
         self.assertEqual(process.returncode, 75, text)
         self.assertTrue(checkpoint.exists())
         self.assertFalse((self.folder / "stopped.h5").exists())

@@ -144,7 +144,7 @@ class ElasticProgramTest(ProgramTest):
                     self.assertIsNone(process.poll(), (self.folder / "messages").read_text())
                     time.sleep(0.02)
                 process.send_signal(signal.SIGUSR2)
-                self.assertEqual(process.wait(timeout=60), 75)
+                self.assertEqual(process.wait(timeout=240), 75)
             finally:
                 process.kill()
         self.assertFalse((self.folder / "elastic.h5").exists())

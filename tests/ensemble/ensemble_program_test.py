@@ -176,11 +176,11 @@ class EnsembleProgram(ProgramTest):
         self.run_ok("mg-ensemble", "run", "d.design", "--output", "whole.h5", *long)
         process = subprocess.Popen([str(BIN / "mg-ensemble"), "run", "d.design", "--output", "cut.h5", *map(str, long)],
                                    cwd=self.folder, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not list(self.folder.glob("cut.runs/*/*")) and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGUSR2)
-        message = process.communicate(timeout=60)[1]
+        message = process.communicate(timeout=240)[1]
         self.assertEqual(process.returncode, 75, message)
         self.assertFalse((self.folder / "cut.h5").exists())
         self.assertLess(len(list(self.folder.glob("cut.runs/*/seed-?.h5"))), 6)
