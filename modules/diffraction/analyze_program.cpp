@@ -183,7 +183,7 @@ void add_analyze_options(OptionTable& table) {
       .range(0, 1000)
       .text("Dark-field maps to write, at the k of the highest order, four angles each.");
   table.group("Local maps");
-  table.flag("no-local-maps").text("No maps of what single patterns say, which take up to a tenth of the pass.");
+  table.flag("no-local-maps").text("No maps of what single patterns say, which saves some of the pass.");
   table.real("local-k-min")
       .unit("nm^-1 (px without --k-per-pixel)")
       .range(0.0, 1e5)
