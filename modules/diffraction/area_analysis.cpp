@@ -26,7 +26,7 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t least_map_side = 16;
-constexpr double buffer_limit_bytes = 8.0 * 1024.0 * 1024.0;  // two of these: what stays in a cache
+constexpr double whole_rows_bytes = 8.0 * 1024.0 * 1024.0;  // read at once where a row comes as a whole
 constexpr double chunk_buffer_share = 0.125;                  // of the memory limit, for rows of whole HDF5 chunks
 constexpr std::int64_t tables_kept = 48;
 constexpr int largest_lag_limit = 64;
@@ -36,6 +36,10 @@ double processor_seconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double buffer_bytes(const scan::ScanDescription& scan) {
+  return scan.parts_of_rows ? piece_bytes : whole_rows_bytes;
 }
 
 double table_bytes(const PolarGrid& grid) {
@@ -59,7 +63,7 @@ std::vector<Range> row_blocks(const scan::ScanDescription& scan, const Communica
                               const AnalysisSettings& settings, Range* own_rows) {
   if (!settings.preview) {
     auto plan = scan::plan_row_blocks(scan, communicator.rank(), communicator.size(),
-                                      static_cast<std::int64_t>(buffer_limit_bytes),
+                                      static_cast<std::int64_t>(buffer_bytes(scan)),
                                       scan.pixels() * static_cast<std::int64_t>(sizeof(float)),
                                       static_cast<std::int64_t>(chunk_buffer_share * settings.memory_limit_bytes));
     *own_rows = plan.own_rows;
@@ -200,10 +204,14 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
                        const AnalysisSettings& settings) {
   MemoryPlan plan;
   const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
+  const double least_bytes =
+      scan.parts_of_rows
+          ? std::min(row_bytes, static_cast<double>(patterns_a_piece(scan) * scan.pixels()) * sizeof(float))
+          : row_bytes;
   const double chunk_bytes = row_bytes * static_cast<double>(scan.row_alignment);
   const bool whole_chunks = chunk_bytes <= chunk_buffer_share * settings.memory_limit_bytes;
   // One is read while one is worked on.
-  plan.buffer_bytes = 2.0 * std::max({buffer_limit_bytes, row_bytes, whole_chunks ? chunk_bytes : 0.0});
+  plan.buffer_bytes = 2.0 * std::max({buffer_bytes(scan), least_bytes, whole_chunks ? chunk_bytes : 0.0});
   const double orders = grid.angles / 2 + 1;
   const double sums = 8.0 * grid.bins * orders * 57.0 * settings.thickness_bins +
                       16.0 * static_cast<double>(scan.pixels()) +
@@ -344,7 +352,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx, shares);
     }
     collectively(communicator, [&] {
-      scan::RowStream stream(reader, blocks);
+      scan::RowStream stream(reader, blocks, patterns_a_piece(scan));
       const std::string task =
           memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
       Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
@@ -357,10 +365,11 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       while (const auto block = stream.next()) {
         const auto timing = timers.time(first_pass ? "patterns" : "patterns again");
         for (std::int64_t row = block->rows.begin; row < block->rows.end; ++row) {
-          for (std::int64_t column = 0; column < scan.scan_nx; ++column) {
+          for (std::int64_t column = block->columns.begin; column < block->columns.end; ++column) {
             const auto position = static_cast<std::size_t>(row * scan.scan_nx + column);
-            const auto pattern = block->patterns.subspan(
-                static_cast<std::size_t>((row - block->rows.begin) * scan.scan_nx + column) * pixels, pixels);
+            const auto place = static_cast<std::size_t>((row - block->rows.begin) * block->columns.size() + column -
+                                                        block->columns.begin);
+            const auto pattern = block->patterns.subspan(place * pixels, pixels);
             if (first_pass) {
               const auto judgement = judge.judge(pattern, row, column);
               verdicts[position] = static_cast<std::uint8_t>(judgement.verdict);
@@ -379,10 +388,14 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
             pass.add(row, column, pattern, tables.at(centre), scattered[position],
                      thickness_bins.bin_of(result.transmittance[position]));
           }
-          done += static_cast<double>(scan.scan_nx);
+          done += static_cast<double>(block->columns.size());
           progress.update(done);
         }
-        pass.flush();
+        if (block->columns.end == scan.scan_nx) {
+          pass.flush();
+        } else {
+          pass.settle();
+        }
       }
       timers.add("waiting for the disk", stream.waited_s());
       result.reading.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();

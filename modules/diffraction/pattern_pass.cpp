@@ -36,8 +36,12 @@ void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const flo
   ++waiting_;
 }
 
-void PatternPass::flush() {
+void PatternPass::settle() {
   if (waiting_ > 0) work();
+}
+
+void PatternPass::flush() {
+  settle();
   close_part();
   if (maps_ != nullptr) maps_->flush();
 }

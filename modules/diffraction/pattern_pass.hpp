@@ -2,6 +2,7 @@
 // angular harmonics bin by bin while the bin's values are in the fastest cache.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -14,8 +15,17 @@
 #include "diffraction/order_free_sum.hpp"
 #include "diffraction/pattern_statistics.hpp"
 #include "diffraction/polar_sampling.hpp"
+#include "scan/scan_reader.hpp"
 
 namespace mesoglass::diffraction {
+
+// Patterns of a row that are read at once where the format allows: what is read is still in a cache when it is worked
+// on. A multiple of the kernels' lanes, and the same on any number of ranks: so are the groups that sums are made of.
+inline constexpr double piece_bytes = 2.0 * 1024.0 * 1024.0;
+[[nodiscard]] inline std::int64_t patterns_a_piece(const scan::ScanDescription& scan) noexcept {
+  const double pattern_bytes = static_cast<double>(scan.pixels()) * sizeof(float);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(piece_bytes / (pattern_bytes * most_lanes))) * most_lanes;
+}
 
 class PatternPass {
  public:
@@ -26,10 +36,13 @@ class PatternPass {
               LocalMeasures* local = nullptr);
 
   // One pattern; columns of a row must ascend. `reference` is what its maps are divided by, `group` the statistics'
-  // group. The pattern and the table must stay until flush(), or until a pattern of another row was added.
+  // group. The pattern and the table must stay until settle() or flush(), or until a pattern of another row was
+  // added.
   void add(std::int64_t row, std::int64_t column, std::span<const float> pattern, const InterpolationTable& table,
            double reference = 1.0, int group = 0);
-  // Works off what waits. After the last pattern of the part that is in memory.
+  // Works off what waits. After the last pattern of a piece of a row that is in memory.
+  void settle();
+  // The same, and closes the sums. After the last pattern of a row or of all.
   void flush();
 
  private:

@@ -7,6 +7,7 @@
 
 #include "core/distribution.hpp"
 #include "core/error.hpp"
+#include "diffraction/pattern_pass.hpp"
 #include "scan/row_stream.hpp"
 
 namespace mesoglass::diffraction {
@@ -49,10 +50,11 @@ void for_each_pattern(const scan::ScanReader& reader, std::span<const std::int64
   const auto pixels = static_cast<std::size_t>(scan.pixels());
   std::vector<Range> blocks;
   for (const std::int64_t row : rows) blocks.push_back({row, row + 1});
-  scan::RowStream stream(reader, std::move(blocks));
+  scan::RowStream stream(reader, blocks, patterns_a_piece(scan));
   while (const auto block = stream.next()) {
-    for (std::int64_t column = 0; column < scan.scan_nx; ++column) {
-      action(block->rows.begin, column, block->patterns.subspan(static_cast<std::size_t>(column) * pixels, pixels));
+    for (std::int64_t column = block->columns.begin; column < block->columns.end; ++column) {
+      const auto place = static_cast<std::size_t>(column - block->columns.begin);
+      action(block->rows.begin, column, block->patterns.subspan(place * pixels, pixels));
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <stdexcept>
 #include <system_error>
 #include <vector>
 
@@ -39,20 +40,32 @@ class FileHandle {
 class FrameReader : public ScanReader {
  public:
   FrameReader(ScanDescription description, const FrameLayout& layout)
-      : ScanReader(std::move(description)), layout_(layout), file_(description_.path) {}
+      : ScanReader(std::move(description)), layout_(layout), file_(description_.path) {
+    description_.parts_of_rows = true;
+  }
 
   void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const override {
     check_request(first_row, row_count, patterns.size());
-    const std::int64_t first = first_row * description_.scan_nx;
-    const std::int64_t count = row_count * description_.scan_nx;
+    read_frames(first_row * description_.scan_nx, row_count * description_.scan_nx, patterns);
+  }
+
+  void read_part(std::int64_t row, Range columns, std::span<float> patterns) const override {
+    if (columns.begin < 0 || columns.size() < 0 || columns.end > description_.scan_nx ||
+        patterns.size() != static_cast<std::size_t>(columns.size() * description_.pixels())) {
+      throw std::logic_error(fmt::format("columns {} to {} of rows of {} into {} values", columns.begin, columns.end,
+                                         description_.scan_nx, patterns.size()));
+    }
+    read_frames(row * description_.scan_nx + columns.begin, columns.size(), patterns);
+  }
+
+ private:
+  void read_frames(std::int64_t first, std::int64_t count, std::span<float> patterns) const {
     if (is_native_float(layout_.element)) {
       read_native(first, count, patterns);
     } else {
       read_converted(first, count, patterns);
     }
   }
-
- private:
   [[nodiscard]] std::int64_t frame_bytes() const { return description_.pixels() * layout_.element.type.bytes; }
   [[nodiscard]] std::int64_t offset_of(std::int64_t frame) const {
     return layout_.first_frame_byte + frame * layout_.frame_stride_bytes;

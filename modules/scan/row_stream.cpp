@@ -47,8 +47,21 @@ bool thread_may_read(const ScanReader& reader) {
 
 }  // namespace
 
-RowStream::RowStream(const ScanReader& reader, std::vector<Range> blocks)
-    : reader_(reader), blocks_(std::move(blocks)) {
+RowStream::RowStream(const ScanReader& reader, const std::vector<Range>& blocks, std::int64_t most_patterns)
+    : reader_(reader) {
+  const std::int64_t columns = reader.description().scan_nx;
+  const bool in_pieces = reader.description().parts_of_rows && columns > most_patterns;
+  for (const Range& rows : blocks) {
+    if (!in_pieces) {
+      blocks_.push_back({rows, {0, columns}});
+      continue;
+    }
+    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+      for (std::int64_t column = 0; column < columns; column += most_patterns) {
+        blocks_.push_back({{row, row + 1}, {column, std::min(columns, column + most_patterns)}});
+      }
+    }
+  }
   if (!thread_may_read(reader)) return;
   // Signals are the main thread's.
   sigset_t all;
@@ -88,14 +101,15 @@ bool RowStream::read_round() {
   }
   std::exception_ptr error;
   const auto start = Clock::now();
-  const Range rows = more ? blocks_[round_] : Range{0, 0};
+  const Piece piece = more ? blocks_[round_] : Piece{};
+  const std::int64_t patterns = piece.rows.size() * piece.columns.size();
   auto& buffer = buffers_[round_ % buffers];
   const auto fail = [&] {
     error = std::current_exception();
     stop = true;
   };
   try {
-    if (more && !stop) buffer.resize(static_cast<std::size_t>(rows.size() * reader_.description().values_per_row()));
+    if (more && !stop) buffer.resize(static_cast<std::size_t>(patterns * reader_.description().pixels()));
   } catch (...) {
     fail();
   }
@@ -103,8 +117,13 @@ bool RowStream::read_round() {
   try {
     if (reader_.together() != nullptr) all = agree(*reader_.together(), all);
     if (all.more && !all.stop) {
-      // A rank without a block of its own takes part with none; its buffers may be in the caller's hands.
-      reader_.read_rows_together(rows.begin, rows.size(), more ? std::span<float>(buffer) : std::span<float>());
+      if (more && piece.columns.size() < reader_.description().scan_nx) {
+        reader_.read_part(piece.rows.begin, piece.columns, buffer);
+      } else {
+        // A rank without a block of its own takes part with none; its buffers may be in the caller's hands.
+        reader_.read_rows_together(piece.rows.begin, piece.rows.size(),
+                                   more ? std::span<float>(buffer) : std::span<float>());
+      }
     }
   } catch (...) {
     fail();
@@ -142,7 +161,7 @@ std::optional<RowStream::Block> RowStream::next() {
     return std::nullopt;
   }
   const std::size_t block = handed_++;
-  return Block{blocks_[block], buffers_[block % buffers]};
+  return Block{blocks_[block].rows, blocks_[block].columns, buffers_[block % buffers]};
 }
 
 double RowStream::reading_s() const {

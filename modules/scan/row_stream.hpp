@@ -4,6 +4,7 @@
 #include <array>
 #include <condition_variable>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -23,15 +24,18 @@ namespace mesoglass::scan {
 // section of work that may fail (see collectively()).
 class RowStream {
  public:
-  // `reader` must outlive the stream. `blocks` are read in order.
-  RowStream(const ScanReader& reader, std::vector<Range> blocks);
+  // `reader` must outlive the stream. `blocks` of rows are read in order. Where the format allows, a row of more patterns
+  // than `most_patterns` comes in pieces of so many.
+  RowStream(const ScanReader& reader, const std::vector<Range>& blocks,
+            std::int64_t most_patterns = std::numeric_limits<std::int64_t>::max());
   ~RowStream();
   RowStream(const RowStream&) = delete;
   RowStream& operator=(const RowStream&) = delete;
 
   struct Block {
     Range rows;
-    std::span<const float> patterns;  // [row][scan x][ky][kx]; valid until the next call of next()
+    Range columns;                    // all, unless it is a piece of one row
+    std::span<const float> patterns;  // [row][column][ky][kx]; valid until the next call of next()
   };
   // The next block; nothing after the last, or after another rank has left its stream. Throws what reading threw.
   [[nodiscard]] std::optional<Block> next();
@@ -42,9 +46,13 @@ class RowStream {
  private:
   void read_all();
   [[nodiscard]] bool read_round();  // false: it was the last
+  struct Piece {
+    Range rows;
+    Range columns;
+  };
   static constexpr std::size_t buffers = 2;
   const ScanReader& reader_;
-  std::vector<Range> blocks_;
+  std::vector<Piece> blocks_;
   std::array<std::vector<float>, buffers> buffers_;
   std::size_t round_ = 0;  // blocks read, and rounds in which others read; the reading thread's
   mutable std::mutex mutex_;

@@ -15,4 +15,8 @@ void ScanReader::check_request(std::int64_t first_row, std::int64_t row_count, s
   }
 }
 
+void ScanReader::read_part(std::int64_t, Range, std::span<float>) const {
+  throw std::logic_error(fmt::format("part of a row asked of {}, which is read by whole rows", description_.format));
+}
+
 }  // namespace mesoglass::scan

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/communicator.hpp"
+#include "core/distribution.hpp"
 #include "core/hdf5_file.hpp"
 
 namespace mesoglass::scan {
@@ -39,6 +40,8 @@ struct ScanDescription {
 
   // Blocks of rows that begin at a multiple of this read every HDF5 chunk once.
   std::int64_t row_alignment = 1;
+  // Some patterns of a row can be read without the others: see ScanReader::read_part.
+  bool parts_of_rows = false;
 
   // Found in the file, or given by the user, who wins; unset where neither says.
   CalibrationValue k_per_pixel_inverse_nm;
@@ -86,6 +89,9 @@ class ScanReader {
   // reads its own rows when it wants them. Throws input_error where the file ends early or cannot be decoded, so a
   // caller wraps its reading in collectively() or gathers its own errors.
   virtual void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const = 0;
+
+  // The patterns at some columns of one row, in the same way. Only where the description says parts_of_rows.
+  virtual void read_part(std::int64_t row, Range columns, std::span<float> patterns) const;
 
   // The ranks that read together where the file is better read by all at once (HDF5 on more than one rank), null
   // elsewhere.

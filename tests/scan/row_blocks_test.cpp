@@ -73,12 +73,21 @@ TEST(ScanOptions, ShapesAreRowsByColumns) {
 // A scan that exists only in numbers, and that can fail.
 class MadeUpReader : public scan::ScanReader {
  public:
-  MadeUpReader(std::int64_t rows, std::int64_t failing_row) : ScanReader(describe(rows)), failing_row_(failing_row) {}
+  MadeUpReader(std::int64_t rows, std::int64_t failing_row, bool parts_of_rows = false)
+      : ScanReader(describe(rows)), failing_row_(failing_row) {
+    description_.parts_of_rows = parts_of_rows;
+  }
   void read_rows(std::int64_t first_row, std::int64_t row_count, std::span<float> patterns) const override {
     check_request(first_row, row_count, patterns.size());
     if (failing_row_ >= first_row && failing_row_ < first_row + row_count) throw input_error("row {}", failing_row_);
     for (std::size_t i = 0; i < patterns.size(); ++i) {
       patterns[i] = static_cast<float>(first_row * description_.values_per_row()) + static_cast<float>(i);
+    }
+  }
+  void read_part(std::int64_t row, Range columns, std::span<float> patterns) const override {
+    ASSERT_EQ(patterns.size(), static_cast<std::size_t>(columns.size() * description_.pixels()));
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      patterns[i] = static_cast<float>((row * 3 + columns.begin) * description_.pixels()) + static_cast<float>(i);
     }
   }
 
@@ -108,6 +117,25 @@ TEST(RowStream, HandsOutEveryBlockInOrder) {
   EXPECT_EQ(row, 11);
   EXPECT_FALSE(stream.next());
   EXPECT_GE(stream.waited_s(), 0.0);
+}
+
+// Rows longer than a piece come in pieces where the format allows, else whole.
+TEST(RowStream, CutsRowsIntoPieces) {
+  for (const bool parts : {true, false}) {
+    const MadeUpReader reader(5, -1, parts);
+    scan::RowStream stream(reader, {{1, 3}, {3, 4}}, 2);
+    std::vector<float> values;
+    int blocks = 0;
+    while (const auto block = stream.next()) {
+      ++blocks;
+      EXPECT_EQ(block->columns.begin, parts && blocks % 2 == 0 ? 2 : 0);
+      EXPECT_EQ(block->columns.end, parts && blocks % 2 == 1 ? 2 : 3);
+      values.insert(values.end(), block->patterns.begin(), block->patterns.end());
+    }
+    EXPECT_EQ(blocks, parts ? 6 : 2);
+    ASSERT_EQ(values.size(), 3U * 48U);
+    for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(values[i], 48.0F + static_cast<float>(i));
+  }
 }
 
 TEST(RowStream, ThrowsWhatReadingThrewAfterTheGoodBlocks) {
