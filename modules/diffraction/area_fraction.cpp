@@ -50,15 +50,16 @@ void IntensityHistogram::add_map(std::span<const float> map) noexcept {
   constexpr auto last = static_cast<float>(bins - 1);
   constexpr std::size_t piece = 512;
   std::array<std::int32_t, piece> places;
+  // Neighbours often fall into the same bin: counted in turn in one of two tables they need not wait for each other.
+  // The first place is that of missing values.
+  std::array<std::array<std::uint32_t, bins + 1>, 2> counts{};
   for (std::size_t begin = 0; begin < map.size(); begin += piece) {
     const std::size_t count = std::min(piece, map.size() - begin);
     best_kernels().find_places(map.data() + begin, count, first, scale, last, places.data());
-    for (std::size_t i = 0; i < count; ++i) {
-      if (places[i] < 0) continue;
-      ++counts_[static_cast<std::size_t>(places[i])];
-      ++total_;
-    }
+    for (std::size_t i = 0; i < count; ++i) ++counts[i % 2][static_cast<std::size_t>(places[i] + 1)];
   }
+  for (std::size_t bin = 0; bin < bins; ++bin) counts_[bin] += counts[0][bin + 1] + counts[1][bin + 1];
+  total_ += static_cast<std::int64_t>(map.size()) - counts[0][0] - counts[1][0];
 }
 
 void IntensityHistogram::add(const IntensityHistogram& other) noexcept {
@@ -231,23 +232,32 @@ void MapSmoother::set_sigma(double sigma) {
   noise_cubes_ = std::pow(cubes / (sum * sum * sum), 2);
   const auto margin = static_cast<std::size_t>(reach);
   line_.assign(static_cast<std::size_t>(nx_) + 2 * margin, 0.0F);
-  lines_.assign((static_cast<std::size_t>(ny_) + 2 * margin) * static_cast<std::size_t>(nx_), 0.0F);
+  lines_.assign((2 * margin + 2) * static_cast<std::size_t>(nx_), 0.0F);
   find_weights(weights_);
 }
 
-// Rows of zeros above and below and columns of zeros beside the map spare the loops their ends.
-void MapSmoother::convolve(std::span<const float> map, float mean, std::span<float> result) {
+// The lines that a line's sum needs are kept in turn, so that they stay in the fastest cache; one of zeros stands for
+// those above and below the map, and zeros beside a line for its ends.
+void MapSmoother::convolve(std::span<const float> map, float mean, std::span<const float> factors,
+                           std::span<float> result) {
   const auto& kernels = best_kernels();
   const auto taps = static_cast<int>(kernel_.size());
   const std::int64_t reach = taps / 2;
   const auto width = static_cast<std::size_t>(nx_);
-  for (std::int64_t y = 0; y < ny_; ++y) {
-    kernels.centre(map.data() + y * nx_, mean, width, lines_.data() + (y + reach) * nx_);
-  }
-  for (std::int64_t y = 0; y < ny_; ++y) {
-    kernels.weighted_sum(lines_.data() + y * nx_, static_cast<std::ptrdiff_t>(nx_), kernel_.data(), taps, width,
-                         line_.data() + reach);
-    kernels.weighted_sum(line_.data(), 1, kernel_.data(), taps, width, result.data() + y * nx_);
+  const float* zeros = lines_.data() + taps * nx_;
+  std::vector<const float*> above(kernel_.size()), beside(kernel_.size());
+  for (std::size_t k = 0; k < beside.size(); ++k) beside[k] = line_.data() + k;
+  for (std::int64_t y = -reach; y < ny_; ++y) {
+    const std::int64_t last = y + reach;
+    if (last < ny_) kernels.centre(map.data() + last * nx_, mean, width, lines_.data() + last % taps * nx_);
+    if (y < 0) continue;
+    for (std::int64_t row = y - reach; row <= last; ++row) {
+      above[static_cast<std::size_t>(row - y + reach)] =
+          row < 0 || row >= ny_ ? zeros : lines_.data() + row % taps * nx_;
+    }
+    kernels.weighted_sum(above.data(), kernel_.data(), taps, nullptr, width, line_.data() + reach);
+    kernels.weighted_sum(beside.data(), kernel_.data(), taps, factors.empty() ? nullptr : factors.data() + y * nx_,
+                         width, result.data() + y * nx_);
   }
 }
 
@@ -255,14 +265,13 @@ void MapSmoother::find_weights(std::span<const float> map) {
   constexpr float missing = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> present(map.size()), sums(map.size());
   for (std::size_t i = 0; i < map.size(); ++i) present[i] = std::isnan(map[i]) ? missing : 1.0F;
-  convolve(present, 0.0F, sums);
+  convolve(present, 0.0F, {}, sums);
   for (std::size_t i = 0; i < map.size(); ++i) weights_[i] = std::isnan(present[i]) ? missing : 1.0F / sums[i];
 }
 
 void MapSmoother::smooth(std::span<float> map, float mean) {
   if (best_kernels().gaps_differ(map.data(), weights_.data(), map.size())) find_weights(map);
-  convolve(map, mean, map);
-  best_kernels().scale(weights_.data(), map.size(), map.data());  // NaN where there is nothing
+  convolve(map, mean, weights_, map);  // NaN where there is nothing
 }
 
 }  // namespace mesoglass::diffraction

@@ -100,7 +100,7 @@ class MapSmoother {
   [[nodiscard]] double noise_cubes() const noexcept { return noise_cubes_; }
 
  private:
-  void convolve(std::span<const float> map, float mean, std::span<float> result);
+  void convolve(std::span<const float> map, float mean, std::span<const float> factors, std::span<float> result);
   // For maps with the gaps of this one.
   void find_weights(std::span<const float> map);
   std::int64_t ny_;
@@ -109,7 +109,7 @@ class MapSmoother {
   double noise_squares_ = 1.0;
   double noise_cubes_ = 1.0;
   std::vector<float> weights_;  // 1 / sum of the weights of the positions present, NaN at those that are not
-  std::vector<float> lines_;    // the map with its gaps zero, and rows of zeros above and below
+  std::vector<float> lines_;    // some of the map with its gaps zero, and one of zeros
   std::vector<float> line_;     // one smoothed along the columns, with zeros on both sides
 };
 

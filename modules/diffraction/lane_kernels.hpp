@@ -30,6 +30,16 @@ struct HarmonicTables {
   }
 };
 
+// A Fourier transform of `length` = the product of its steps' radices, 2 to 5, at least two steps: see MapTransform.
+template <typename Scalar>
+struct TransformSteps {
+  int length = 0;
+  int count = 0;
+  const int* radices = nullptr;
+  // Of every step but the last exp(-2 pi i p k / (radix rest)) as real and imaginary part, p < rest, 0 < k < radix.
+  const Scalar* twiddles = nullptr;
+};
+
 struct LaneKernels {
   const char* name;  // "AVX2"
   int lanes;         // patterns at once, a multiple of lane_group
@@ -65,25 +75,39 @@ struct LaneKernels {
   // Number, sum, sum of squares and of cubes of the values that are not NaN, and whose `used` is positive where that is
   // not null. In double precision.
   void (*moments)(const float* values, const float* used, std::size_t count, double* four);
-  // packed[2 i] = a[i] - mean_a, packed[2 i + 1] = b[i] - mean_b; 0 where missing or not used. `used` may be null.
-  void (*pack_pair)(const float* a, const float* b, float mean_a, float mean_b, const float* used, std::size_t count,
-                    float* packed);
-  // sums[i] += |spectrum[i]|^2 of `count` complex numbers.
+  // Fourier transforms of eight lines at once (four in double precision), not normalised, exp(-2 pi i ...). Numbers are
+  // stored [element][real lanes, imaginary lanes]; those of `from` from `present` on are taken as zero and not read. The
+  // result is in one of the two work arrays, as large as a result each, neither of which is `from`.
+  const float* (*transform)(const TransformSteps<float>& steps, const float* from, std::ptrdiff_t present,
+                            float* work_a, float* work_b);
+  const double* (*transform_double)(const TransformSteps<double>& steps, const double* from, std::ptrdiff_t present,
+                                    double* work_a, double* work_b);
+  // `lines` <= 8 lines of `count` values, `stride` apart, of two maps to what `transform` reads: the first less its mean
+  // to the real, the second (may be null) to the imaginary parts; 0 where missing or not used (`used` may be null).
+  void (*pack_lines)(const float* a, const float* b, float mean_a, float mean_b, const float* used,
+                     std::ptrdiff_t stride, int lines, std::size_t count, float* packed);
+  // The first `count` transformed lines to blocks of eight columns, [block][line][real columns, imaginary columns], a
+  // block every `stride` floats: lanes are columns then.
+  void (*turn_lines)(const float* lines, std::size_t columns, int count, float* blocks, std::ptrdiff_t stride);
+  // sums[i][lane] += |spectrum[i][lane]|^2 of `count` times eight numbers.
   void (*add_powers)(const float* spectrum, std::size_t count, double* sums);
   // target[i] = values[i] - mean, 0 where missing.
   void (*centre)(const float* values, float mean, std::size_t count, float* target);
-  // target[i] = sum over k < taps of weights[k] * source[i + k * step].
-  void (*weighted_sum)(const float* source, std::ptrdiff_t step, const float* weights, int taps, std::size_t count,
-                       float* target);
-  // values[i] *= factors[i].
-  void (*scale)(const float* factors, std::size_t count, float* values);
+  // With an odd number of symmetric weights, of which the first half and the middle one are read:
+  // target[i] = sum over k < taps of weights[k] * sources[k][i], times factors[i] where that is not null.
+  void (*weighted_sum)(const float* const* sources, const float* weights, int taps, const float* factors,
+                       std::size_t count, float* target);
   // True where a value is NaN in one of the two and not in the other.
   bool (*gaps_differ)(const float* a, const float* b, std::size_t count);
   // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; -1 where missing.
   void (*find_places)(const float* values, std::size_t count, float lowest, float scale, float last,
                       std::int32_t* places);
-  // flags[i] = 1 where values[i] > threshold, else 0.
-  void (*flag_above)(const float* values, float threshold, std::size_t count, std::uint8_t* flags);
+  // Of `count` points, a multiple of four: sums[0 ... 12] of w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w l,
+  // w l x, w l y, w l q with q = x^2 + y^2 and l = ln(ratio) + extra, for ratios from 1/2 to 3/2 (to 1e-12).
+  void (*fit_sums)(const double* w, const double* x, const double* y, const double* ratio, const double* extra,
+                   int count, double* sums);
+  // flags[i] = 1 where values[i] > threshold, else 0. True where a value is missing.
+  bool (*flag_above)(const float* values, float threshold, std::size_t count, std::uint8_t* flags);
 };
 
 // What this processor can run, the widest first; the last is portable.

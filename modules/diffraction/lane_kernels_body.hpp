@@ -325,51 +325,6 @@ void moments(const float* values, const float* used, std::size_t count, double* 
   }
 }
 
-void pack_pair(const float* a, const float* b, float mean_a, float mean_b, const float* used, std::size_t count,
-               float* packed) {
-  const auto centred = [&](const float* from, float mean, std::size_t i) __attribute__((always_inline)) {
-    const Group value = load<Group>(from + i) - mean;
-    GroupIntegers mask = value == value;
-    if (used != nullptr) mask &= load<Group>(used + i) > 0.0F;
-    return masked(value, mask);
-  };
-  const auto one = [&](const float* from, float mean, std::size_t i) {
-    const float value = from[i] - mean;
-    return value == value && (used == nullptr || used[i] > 0.0F) ? value : 0.0F;
-  };
-  over(
-      count,
-      [&](std::size_t i) __attribute__((always_inline)) {
-        const Group left = centred(a, mean_a, i);
-        const Group right = centred(b, mean_b, i);
-        store(__builtin_shufflevector(left, right, 0, 8, 1, 9, 2, 10, 3, 11), packed + 2 * i);
-        store(__builtin_shufflevector(left, right, 4, 12, 5, 13, 6, 14, 7, 15), packed + 2 * i + group);
-      },
-      [&](std::size_t i) {
-        packed[2 * i] = one(a, mean_a, i);
-        packed[2 * i + 1] = one(b, mean_b, i);
-      });
-}
-
-void add_powers(const float* spectrum, std::size_t count, double* sums) {
-  over(
-      count,
-      [&](std::size_t i) __attribute__((always_inline)) {
-        const Group low = load<Group>(spectrum + 2 * i);
-        const Group high = load<Group>(spectrum + 2 * i + group);
-        const Group low_squares = low * low;
-        const Group high_squares = high * high;
-        add_to(__builtin_shufflevector(low_squares, high_squares, 0, 2, 4, 6, 8, 10, 12, 14) +
-                   __builtin_shufflevector(low_squares, high_squares, 1, 3, 5, 7, 9, 11, 13, 15),
-               sums + i);
-      },
-      [&](std::size_t i) {
-        const float real = spectrum[2 * i];
-        const float imaginary = spectrum[2 * i + 1];
-        sums[i] += static_cast<double>(real * real + imaginary * imaginary);
-      });
-}
-
 void centre(const float* values, float mean, std::size_t count, float* target) {
   over(
       count,
@@ -383,34 +338,38 @@ void centre(const float* values, float mean, std::size_t count, float* target) {
       });
 }
 
-void weighted_sum(const float* source, std::ptrdiff_t step, const float* weights, int taps, std::size_t count,
+void weighted_sum(const float* const* sources, const float* weights, int taps, const float* factors, std::size_t count,
                   float* target) {
-  constexpr int tile = 4;  // sums held in registers
+  constexpr std::size_t tile = 4;  // sums held in registers
+  const int middle = taps / 2;
   std::size_t index = 0;
   for (; index + tile * group <= count; index += tile * group) {
-    Group sums[tile] = {};
-    const float* from = source + index;
-    for (int k = 0; k < taps; ++k, from += step) {
+    Group sums[tile];
 #pragma GCC unroll 4
-      for (int i = 0; i < tile; ++i) sums[i] += weights[k] * load<Group>(from + i * group);
+    for (std::size_t i = 0; i < tile; ++i) {
+      sums[i] = weights[middle] * load<Group>(sources[middle] + index + i * group);
+    }
+    for (int k = 0; k < middle; ++k) {
+      const float weight = weights[k];
+      const float* left = sources[k] + index;
+      const float* right = sources[taps - 1 - k] + index;
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < tile; ++i) {
+        sums[i] += weight * (load<Group>(left + i * group) + load<Group>(right + i * group));
+      }
+    }
+    if (factors != nullptr) {
+#pragma GCC unroll 4
+      for (std::size_t i = 0; i < tile; ++i) sums[i] *= load<Group>(factors + index + i * group);
     }
 #pragma GCC unroll 4
-    for (int i = 0; i < tile; ++i) store(sums[i], target + index + static_cast<std::size_t>(i) * group);
+    for (std::size_t i = 0; i < tile; ++i) store(sums[i], target + index + i * group);
   }
   for (; index < count; ++index) {
-    float sum = 0.0F;
-    const float* from = source + index;
-    for (int k = 0; k < taps; ++k, from += step) sum += weights[k] * *from;
-    target[index] = sum;
+    float sum = weights[middle] * sources[middle][index];
+    for (int k = 0; k < middle; ++k) sum += weights[k] * (sources[k][index] + sources[taps - 1 - k][index]);
+    target[index] = factors != nullptr ? sum * factors[index] : sum;
   }
-}
-
-void scale(const float* factors, std::size_t count, float* values) {
-  over(
-      count,
-      [&](std::size_t i)
-          __attribute__((always_inline)) { store(load<Group>(values + i) * load<Group>(factors + i), values + i); },
-      [&](std::size_t i) { values[i] *= factors[i]; });
 }
 
 bool gaps_differ(const float* a, const float* b, std::size_t count) {
@@ -451,17 +410,64 @@ void find_places(const float* values, std::size_t count, float lowest, float sca
       });
 }
 
-void flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {
+void fit_sums(const double* weights, const double* xs, const double* ys, const double* ratios, const double* extra,
+              int count, double* sums) {
+  constexpr int terms = 13;
+  Half total[terms] = {};
+  for (int i = 0; i < count; i += group / 2) {
+    const Half w = load<Half>(weights + i);
+    const Half x = load<Half>(xs + i);
+    const Half y = load<Half>(ys + i);
+    // ln r = 2 artanh((r - 1) / (r + 1))
+    const Half ratio = load<Half>(ratios + i);
+    const Half z = (ratio - 1.0) / (ratio + 1.0);
+    const Half z2 = z * z;
+    Half series = {};
+    for (int power = 23; power > 1; power -= 2) series = (series + 1.0 / power) * z2;
+    const Half wl = w * (2.0 * z * (series + 1.0) + load<Half>(extra + i));
+    const Half q = x * x + y * y;
+    const Half wx = w * x, wy = w * y, wq = w * q;
+    total[0] += w;
+    total[1] += wx;
+    total[2] += wy;
+    total[3] += wx * x;
+    total[4] += wx * y;
+    total[5] += wy * y;
+    total[6] += wx * q;
+    total[7] += wy * q;
+    total[8] += wq * q;
+    total[9] += wl;
+    total[10] += wl * x;
+    total[11] += wl * y;
+    total[12] += wl * q;
+  }
+  for (int term = 0; term < terms; ++term) {
+    sums[term] = (total[term][0] + total[term][1]) + (total[term][2] + total[term][3]);
+  }
+}
+
+bool flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {
+  GroupIntegers missing = {};
+  bool rest = false;
   over(
       count,
       [&](std::size_t i) __attribute__((always_inline)) {
-        const GroupIntegers above = load<Group>(values + i) > threshold;
+        const Group value = load<Group>(values + i);
+        missing |= value != value;
+        const GroupIntegers above = value > threshold;
         // In two steps, each of which is one instruction.
         const auto shorts = __builtin_convertvector(above, GroupWords);
         store(__builtin_convertvector(shorts, GroupBytes) & 1, flags + i);
       },
-      [&](std::size_t i) { flags[i] = values[i] > threshold ? 1 : 0; });
+      [&](std::size_t i) {
+        rest |= values[i] != values[i];
+        flags[i] = values[i] > threshold ? 1 : 0;
+      });
+  for (int lane = 0; lane < group; ++lane) rest |= missing[lane] != 0;
+  return rest;
 }
+
+#include "diffraction/lane_transform_body.hpp"
 
 }  // namespace
 
@@ -479,13 +485,16 @@ const LaneKernels kernels = {MESOGLASS_VARIANT_NAME,
                              decode,
                              add_stored,
                              moments,
-                             pack_pair,
+                             transform,
+                             transform_double,
+                             pack_lines,
+                             turn_lines,
                              add_powers,
                              centre,
                              weighted_sum,
-                             scale,
                              gaps_differ,
                              find_places,
+                             fit_sums,
                              flag_above};
 
 }  // namespace mesoglass::diffraction::MESOGLASS_VARIANT

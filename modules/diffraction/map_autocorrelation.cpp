@@ -1,16 +1,13 @@
 #include "diffraction/map_autocorrelation.hpp"
 
-#include <fftw3.h>
-
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "core/error.hpp"
-#include "core/fft.hpp"
 #include "diffraction/aligned_values.hpp"
 #include "diffraction/lane_kernels.hpp"
+#include "diffraction/map_transform.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -18,19 +15,13 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-// Columns that are transformed at once: a cache line of single-precision complex numbers.
-constexpr int block_columns = 8;
+// Columns that are transformed at once, and in double precision.
+constexpr int block_columns = lane_group;
+constexpr int double_lanes = lane_group / 2;
 
-// The next length made of the factors 2, 3, 5, 7 only, a multiple of eight: what FFTW is fastest at.
-int fast_length(std::int64_t least) {
-  for (int length = static_cast<int>((least + block_columns - 1) / block_columns * block_columns);;
-       length += block_columns) {
-    int rest = length;
-    for (const int factor : {2, 3, 5, 7}) {
-      while (rest % factor == 0) rest /= factor;
-    }
-    if (rest == 1) return length;
-  }
+TransformShape padded_shape(std::int64_t ny, std::int64_t nx, int largest_lag) {
+  return choose_transform_shape(static_cast<int>(ny), static_cast<int>(ny) + largest_lag,
+                                static_cast<int>(nx) + largest_lag);
 }
 
 struct Point2 {
@@ -155,76 +146,71 @@ SpeckleSize speckle_size(std::span<const LagValue> lags, double positions, doubl
 // Two maps are one complex number a position: |A + iB|^2 at a frequency and at its opposite add up to 2 (|A|^2 +
 // |B|^2), so that the real part of the sum's transform is the sum of both autocorrelations.
 struct MapAutocorrelation::State {
-  std::int64_t ny = 0;
-  std::int64_t nx = 0;
-  int largest_lag = 0;
-  int height = 0;  // padded
-  int width = 0;
+  State(std::int64_t map_ny, std::int64_t map_nx, int lag, TransformShape padded)
+      : ny(map_ny),
+        nx(map_nx),
+        largest_lag(lag),
+        height(padded.height),
+        width(padded.width),
+        line(width),
+        column(height),
+        lag_line(width),
+        lag_column(height) {
+    const auto longest = static_cast<std::size_t>(std::max(width, height));
+    packed.assign(2 * block_columns * static_cast<std::size_t>(nx), 0.0F);
+    work_a.assign(2 * block_columns * longest, 0.0F);
+    work_b = work_a;
+    lines.assign(2 * static_cast<std::size_t>(blocks()) * block_columns * static_cast<std::size_t>(ny), 0.0F);
+    lag_column_values.assign(2 * double_lanes * static_cast<std::size_t>(height), 0.0);
+    lag_work_a.assign(2 * double_lanes * longest, 0.0);
+    lag_work_b = lag_work_a;
+    lag_lines.assign(2 * static_cast<std::size_t>(lag_groups()) * double_lanes * static_cast<std::size_t>(width), 0.0);
+  }
+
+  std::int64_t ny;
+  std::int64_t nx;
+  int largest_lag;
+  int height;  // padded
+  int width;
   double kept_positions = 0.0;
-  AlignedValues<float> kept;                  // 1 or 0 a position; empty where all are
-  std::vector<float> nothing;                 // a line of zeros
-  FftBuffer<float> line;                      // (width) complex: two maps' line, padded
-  FftBuffer<float> lines;                     // (height, width) complex: transformed lines; zero beyond ny
-  FftBuffer<float> columns;                   // (height, block_columns) complex: transformed columns
-  std::vector<AlignedValues<double>> powers;  // a group: (width / block_columns, height, block_columns)
+  AlignedValues<float> kept;  // 1 or 0 a position; empty where all are
+  MapTransform<float> line, column;
+  AlignedValues<float> packed;                // eight lines of two maps, [x][real, imaginary][line]
+  AlignedValues<float> lines;                 // transformed, [block][y][real, imaginary][column]
+  AlignedValues<float> work_a, work_b;
+  std::vector<AlignedValues<double>> powers;  // a group: [block][height][column]
   std::vector<int> maps;
   std::vector<std::vector<double>> products;  // a group, of `powers`; empty where they have changed since
   std::vector<double> pairs;  // autocorrelation of the kept positions, (largest_lag + 1) x (2 largest_lag + 1)
-  fftwf_plan line_plan = nullptr;
-  fftwf_plan column_plan = nullptr;
   // Back to lags, in double precision.
-  RealBuffer power_block;   // (height, block_columns)
-  ComplexBuffer lag_block;  // (height / 2 + 1, block_columns)
-  ComplexBuffer lag_lines;  // (largest_lag + 1, width)
-  fftw_plan lag_column_plan = nullptr;
-  fftw_plan lag_line_plan = nullptr;
+  MapTransform<double> lag_line, lag_column;
+  AlignedValues<double> lag_column_values;  // [height][real, imaginary][column]
+  AlignedValues<double> lag_lines;          // [group of lags][width][real, imaginary][lag]
+  AlignedValues<double> lag_work_a, lag_work_b;
 
-  ~State() {
-    for (const fftwf_plan plan : {line_plan, column_plan}) {
-      if (plan != nullptr) fftwf_destroy_plan(plan);
-    }
-    for (const fftw_plan plan : {lag_column_plan, lag_line_plan}) {
-      if (plan != nullptr) fftw_destroy_plan(plan);
-    }
-  }
+  [[nodiscard]] int blocks() const { return (width + block_columns - 1) / block_columns; }
+  [[nodiscard]] int lag_groups() const { return (largest_lag + double_lanes) / double_lanes; }
   [[nodiscard]] std::size_t block_values() const {
     return static_cast<std::size_t>(height) * static_cast<std::size_t>(block_columns);
   }
-  [[nodiscard]] const float* used(std::int64_t row) const { return kept.empty() ? nullptr : kept.data() + row * nx; }
 
-  void make_plans() {
-    const auto single = [](FftBuffer<float>& buffer) { return reinterpret_cast<fftwf_complex*>(buffer.data()); };
-    const auto whole = [](ComplexBuffer& buffer) { return reinterpret_cast<fftw_complex*>(buffer.data()); };
-    const int line_length[1] = {width};
-    const int column_length[1] = {height};
-    line_plan = fftwf_plan_many_dft(1, line_length, 1, single(line), nullptr, 1, width, single(lines), nullptr, 1,
-                                    width, FFTW_FORWARD, FFTW_ESTIMATE);
-    column_plan = fftwf_plan_many_dft(1, column_length, block_columns, single(lines), nullptr, width, 1,
-                                      single(columns), nullptr, block_columns, 1, FFTW_FORWARD, FFTW_ESTIMATE);
-    lag_column_plan =
-        fftw_plan_many_dft_r2c(1, column_length, block_columns, power_block.data(), nullptr, block_columns, 1,
-                               whole(lag_block), nullptr, block_columns, 1, FFTW_ESTIMATE);
-    lag_line_plan = fftw_plan_many_dft(1, line_length, largest_lag + 1, whole(lag_lines), nullptr, 1, width,
-                                       whole(lag_lines), nullptr, 1, width, FFTW_FORWARD, FFTW_ESTIMATE);
-    if (line_plan == nullptr || column_plan == nullptr || lag_column_plan == nullptr || lag_line_plan == nullptr) {
-      throw failure("FFTW makes no plan for maps of {} x {} (out of memory?)", height, width);
-    }
-  }
-
-  // Adds the powers of two maps from which their means are taken.
+  // Adds the powers of two maps from which their means are taken; the second may be null.
   void add(const float* a, const float* b, float mean_a, float mean_b, AlignedValues<double>& sums) {
     const LaneKernels& kernels = best_kernels();
-    const auto row_values = static_cast<std::size_t>(nx);
-    for (std::int64_t y = 0; y < ny; ++y) {
-      kernels.pack_pair(a + y * nx, b != nullptr ? b + y * nx : nothing.data(), mean_a, mean_b, used(y), row_values,
-                        line.data());
-      fftwf_execute_dft(line_plan, reinterpret_cast<fftwf_complex*>(line.data()),
-                        reinterpret_cast<fftwf_complex*>(lines.data()) + y * width);
+    const std::ptrdiff_t block_stride = 2 * block_columns * ny;
+    for (std::int64_t y = 0; y < ny; y += block_columns) {
+      const int count = static_cast<int>(std::min<std::int64_t>(block_columns, ny - y));
+      kernels.pack_lines(a + y * nx, b != nullptr ? b + y * nx : nullptr, mean_a, mean_b,
+                         kept.empty() ? nullptr : kept.data() + y * nx, nx, count, static_cast<std::size_t>(nx),
+                         packed.data());
+      const float* done = kernels.transform(line.steps(), packed.data(), nx, work_a.data(), work_b.data());
+      kernels.turn_lines(done, static_cast<std::size_t>(width), count, lines.data() + 2 * block_columns * y,
+                         block_stride);
     }
-    for (int block = 0; block < width / block_columns; ++block) {
-      fftwf_execute_dft(column_plan, reinterpret_cast<fftwf_complex*>(lines.data()) + block * block_columns,
-                        reinterpret_cast<fftwf_complex*>(columns.data()));
-      kernels.add_powers(columns.data(), block_values(),
+    for (int block = 0; block < blocks(); ++block) {
+      const float* done =
+          kernels.transform(column.steps(), lines.data() + block * block_stride, ny, work_a.data(), work_b.data());
+      kernels.add_powers(done, static_cast<std::size_t>(height),
                          sums.data() + static_cast<std::size_t>(block) * block_values());
     }
   }
@@ -232,22 +218,35 @@ struct MapAutocorrelation::State {
   // Sums of products at the lags of the half plane from a sum of powers: along the columns first, of which only the
   // lags wanted go on.
   [[nodiscard]] std::vector<double> correlate(const AlignedValues<double>& power) {
-    for (int block = 0; block < width / block_columns; ++block) {
-      std::copy_n(power.data() + static_cast<std::size_t>(block) * block_values(), block_values(), power_block.data());
-      fftw_execute(lag_column_plan);
+    const LaneKernels& kernels = best_kernels();
+    for (int first = 0; first < width; first += double_lanes) {
+      const double* from = power.data() + static_cast<std::size_t>(first / block_columns) * block_values() +
+                           static_cast<std::size_t>(first % block_columns);
+      for (int y = 0; y < height; ++y) {  // the imaginary parts stay zero
+        std::copy_n(from + y * block_columns, double_lanes, lag_column_values.data() + 2 * double_lanes * y);
+      }
+      const double* done = kernels.transform_double(lag_column.steps(), lag_column_values.data(), height,
+                                                    lag_work_a.data(), lag_work_b.data());
       for (int dy = 0; dy <= largest_lag; ++dy) {
-        std::copy_n(lag_block.data() + dy * block_columns, block_columns,
-                    lag_lines.data() + dy * width + block * block_columns);
+        double* to = lag_lines.data() + 2 * double_lanes * (dy / double_lanes * width + first) + dy % double_lanes;
+        for (int lane = 0; lane < std::min(double_lanes, width - first); ++lane) {
+          to[2 * double_lanes * lane] = done[2 * double_lanes * dy + lane];
+          to[2 * double_lanes * lane + double_lanes] = done[2 * double_lanes * dy + double_lanes + lane];
+        }
       }
     }
-    fftw_execute(lag_line_plan);
     const double scale = 1.0 / (static_cast<double>(height) * width);
-    std::vector<double> result;
-    result.reserve(static_cast<std::size_t>((largest_lag + 1) * (2 * largest_lag + 1)));
-    for (int dy = 0; dy <= largest_lag; ++dy) {
-      for (int dx = -largest_lag; dx <= largest_lag; ++dx) {
-        const int column = dx < 0 ? dx + width : dx;
-        result.push_back(scale * lag_lines[static_cast<std::size_t>(dy * width + column)].real());
+    const int lags_across = 2 * largest_lag + 1;
+    std::vector<double> result(static_cast<std::size_t>((largest_lag + 1) * lags_across));
+    for (int lags = 0; lags < lag_groups(); ++lags) {
+      const double* done = kernels.transform_double(lag_line.steps(), lag_lines.data() + 2 * double_lanes * lags * width,
+                                                    width, lag_work_a.data(), lag_work_b.data());
+      for (int dy = lags * double_lanes; dy <= std::min(largest_lag, (lags + 1) * double_lanes - 1); ++dy) {
+        for (int dx = -largest_lag; dx <= largest_lag; ++dx) {
+          const int place = dx < 0 ? dx + width : dx;
+          result[static_cast<std::size_t>(dy * lags_across + dx + largest_lag)] =
+              scale * done[2 * double_lanes * place + dy % double_lanes];
+        }
       }
     }
     return result;
@@ -256,24 +255,10 @@ struct MapAutocorrelation::State {
 
 MapAutocorrelation::MapAutocorrelation(std::int64_t ny, std::int64_t nx, int largest_lag,
                                        std::span<const std::uint8_t> kept, int groups)
-    : state_(std::make_unique<State>()) {
+    : state_(std::make_unique<State>(ny, nx, largest_lag, padded_shape(ny, nx, largest_lag))) {
   State& s = *state_;
-  s.ny = ny;
-  s.nx = nx;
-  s.largest_lag = largest_lag;
-  s.height = fast_length(ny + largest_lag);
-  s.width = fast_length(nx + largest_lag);
-  const auto height = static_cast<std::size_t>(s.height);
-  const auto width = static_cast<std::size_t>(s.width);
-  s.nothing.assign(static_cast<std::size_t>(nx), 0.0F);
-  s.line.assign(2 * width, 0.0F);
-  s.lines.assign(2 * width * height, 0.0F);
-  s.columns.assign(2 * s.block_values(), 0.0F);
-  s.power_block.assign(s.block_values(), 0.0);
-  s.lag_block.assign((height / 2 + 1) * block_columns, 0.0);
-  s.lag_lines.assign(static_cast<std::size_t>(largest_lag + 1) * width, 0.0);
-  s.make_plans();
-  s.powers.assign(static_cast<std::size_t>(groups), AlignedValues<double>(height * width, 0.0));
+  s.powers.assign(static_cast<std::size_t>(groups),
+                  AlignedValues<double>(static_cast<std::size_t>(s.blocks()) * s.block_values(), 0.0));
   s.products.resize(static_cast<std::size_t>(groups));
   s.maps.assign(static_cast<std::size_t>(groups), 0);
   std::vector<float> positions(kept.size());
@@ -360,9 +345,10 @@ int MapAutocorrelation::maps(int group) const noexcept {
 }
 
 double MapAutocorrelation::bytes(std::int64_t ny, std::int64_t nx, int largest_lag, int groups) noexcept {
-  const double width = fast_length(nx + largest_lag);
-  const double points = fast_length(ny + largest_lag) * width;
-  return points * (8.0 * groups + 8.0) + 16.0 * (largest_lag + 1) * width + 4.0 * static_cast<double>(ny * nx);
+  const TransformShape shape = padded_shape(ny, nx, largest_lag);
+  const double width = shape.width + block_columns;  // the last block of columns may be half empty
+  return 8.0 * width * shape.height * groups + 8.0 * width * static_cast<double>(ny) +
+         16.0 * (largest_lag + double_lanes) * width + 4.0 * static_cast<double>(ny * nx);
 }
 
 }  // namespace mesoglass::diffraction

@@ -59,11 +59,13 @@ MapDescriber::MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int lar
       slow_(ny, nx, largest_lag, kept),
       smoother_(ny, nx, 0.0, kept),
       labeller_(ny, nx),
-      maps_(positions_ * static_cast<std::size_t>(std::max(angles, null_maps))),
-      null_angles_(positions_) {}
+      maps_(positions_ * static_cast<std::size_t>(angles)),
+      null_maps_(positions_ * static_cast<std::size_t>(null_maps)),
+      null_order_(positions_),
+      null_starts_(static_cast<std::size_t>(angles) + 1) {}
 
 double MapDescriber::bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept {
-  constexpr double smoothers = 16.0, others = 16.0;  // bytes a position
+  constexpr double smoothers = 16.0, others = 16.0 + 4.0 * null_maps;  // bytes a position
   return MapAutocorrelation::bytes(ny, nx, largest_lag, angle_groups) +
          (smoothers + others + sizeof(float) * angles) * static_cast<double>(ny * nx);
 }
@@ -81,6 +83,35 @@ std::vector<float> MapDescriber::levelling_factors(const BinMaps& maps) {
   return factors;
 }
 
+void MapDescriber::draw_null_angles(int bin) {
+  constexpr std::uint64_t null_seed = 1;
+  RandomStream random(null_seed, RandomPurpose::analysis_null_model, static_cast<std::uint64_t>(bin));
+  std::vector<std::uint16_t> angles(positions_);
+  std::fill(null_starts_.begin(), null_starts_.end(), 0);
+  for (auto& angle : angles) {
+    angle = static_cast<std::uint16_t>(random.index(angles_));
+    ++null_starts_[static_cast<std::size_t>(angle) + 1];
+  }
+  for (std::size_t angle = 1; angle < null_starts_.size(); ++angle) null_starts_[angle] += null_starts_[angle - 1];
+  std::vector<std::uint32_t> next(null_starts_.begin(), null_starts_.end() - 1);
+  for (std::size_t position = 0; position < positions_; ++position) {
+    null_order_[next[angles[position]]++] = static_cast<std::uint32_t>(position);
+  }
+}
+
+// What the null maps show of the map of an angle, while that is in a cache.
+void MapDescriber::add_to_null_maps(int angle) {
+  const auto map = map_of(angle);
+  for (int index = 0; index < null_maps; ++index) {
+    const int start = (angle - index * angles_ / null_maps + angles_) % angles_;
+    float* target = null_maps_.data() + static_cast<std::size_t>(index) * positions_;
+    for (auto i = null_starts_[static_cast<std::size_t>(start)]; i < null_starts_[static_cast<std::size_t>(start) + 1];
+         ++i) {
+      target[null_order_[i]] = map[null_order_[i]];
+    }
+  }
+}
+
 MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   MapDescriptors result;
@@ -96,10 +127,13 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   // A map's mean holds what stands still: the ring's residual ellipticity, the detector's response. NaN = not used.
   std::vector<float> means(static_cast<std::size_t>(angles_));
   const int half = angles_ / 2;
+  draw_null_angles(maps.bin());
   for (int angle = 0; angle < half; ++angle) {
     // Friedel opposites share a group.
-    maps.copy_map(angle, map_of(angle), factors);
-    maps.copy_map(angle + half, map_of(angle + half), factors);
+    for (const int opposite : {angle, angle + half}) {
+      maps.copy_map(opposite, map_of(opposite), factors);
+      add_to_null_maps(opposite);
+    }
     const auto added = correlation.add_pair(map_of(angle), map_of(angle + half), angle_group(angle, angles_));
     means[static_cast<std::size_t>(angle)] = added[0];
     means[static_cast<std::size_t>(angle + half)] = added[1];
@@ -197,19 +231,11 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
     speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map, maps,
                                                                         background, reach);
   }
-  // Every position begins at an angle drawn at random, and no two of the null maps show it the same one.
   SpeckleWidths null_speckles;
   double null_above = 0.0;
   double null_positions = 0.0;
-  constexpr std::uint64_t null_seed = 1;
-  RandomStream random(null_seed, RandomPurpose::analysis_null_model, static_cast<std::uint64_t>(maps.bin()));
-  for (auto& angle : null_angles_) angle = static_cast<std::uint16_t>(random.index(angles_));
-  std::array<int, null_maps> shifts;
-  for (int index = 0; index < null_maps; ++index) shifts[static_cast<std::size_t>(index)] = index * angles_ / null_maps;
-  maps.copy_shuffled(null_angles_, shifts, maps_);  // the maps themselves are not needed any more
-  for (int index = 0; index < null_maps; ++index) {
-    const auto map = map_of(index);
-    best_kernels().scale(factors.data(), map.size(), map.data());
+  for (std::size_t index = 0; index < null_maps; ++index) {
+    const auto map = std::span<float>(null_maps_).subspan(index * positions_, positions_);
     MapMoments own;
     own.add_map(map);
     if (!(own.count > 0.0)) continue;

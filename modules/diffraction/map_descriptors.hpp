@@ -61,6 +61,8 @@ class MapDescriber {
     return std::span<float>(maps_).subspan(static_cast<std::size_t>(angle) * positions_, positions_);
   }
   [[nodiscard]] std::vector<float> levelling_factors(const BinMaps& maps);
+  void draw_null_angles(int bin);
+  void add_to_null_maps(int angle);
   int angles_;
   std::size_t positions_;
   std::vector<std::uint8_t> kept_;
@@ -69,7 +71,11 @@ class MapDescriber {
   MapSmoother smoother_;
   RegionLabeller labeller_;
   AlignedValues<float> maps_;  // (angle, position)
-  std::vector<std::uint16_t> null_angles_;
+  // The null model, (map, position): every position begins at an angle drawn at random, and no two of the null maps show
+  // it the same one, so that the values stay and what neighbours have in common goes.
+  AlignedValues<float> null_maps_;
+  std::vector<std::uint32_t> null_order_;   // positions by the angle they begin at
+  std::vector<std::uint32_t> null_starts_;  // of each angle in that order, and the end
 };
 
 }  // namespace mesoglass::diffraction

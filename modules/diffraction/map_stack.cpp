@@ -59,30 +59,6 @@ std::vector<float> BinMaps::mean_over_angles() const {
   return means;
 }
 
-void BinMaps::copy_shuffled(std::span<const std::uint16_t> angles, std::span<const int> shifts,
-                            std::span<float> maps) const {
-  // The tile's values at all angles stay in a cache while one shift after the other is taken from them.
-  constexpr std::int64_t tile = 256;
-  const auto positions = static_cast<std::size_t>(ny_ * nx_);
-  for (const Part& part : parts_) {
-    const std::int64_t count = part.rows.size() * nx_;
-    const std::int64_t first = part.rows.begin * nx_;
-    for (std::int64_t begin = 0; begin < count; begin += tile) {
-      const std::int64_t end = std::min(count, begin + tile);
-      for (std::size_t map = 0; map < shifts.size(); ++map) {
-        float* target = maps.data() + map * positions;
-        for (std::int64_t index = begin; index < end; ++index) {
-          int angle = angles[static_cast<std::size_t>(first + index)] + shifts[map];
-          if (angle >= angles_) angle -= angles_;
-          const std::uint16_t stored = values_[static_cast<std::int64_t>(part.offset) + angle * count + index];
-          target[first + index] = stored == StoredIntensity::missing ? std::numeric_limits<float>::quiet_NaN()
-                                                                     : StoredIntensity::decode(stored);
-        }
-      }
-    }
-  }
-}
-
 MapStack::MapStack(const PolarGrid& grid, Range bins, Range rows, std::int64_t scan_ny, std::int64_t scan_nx,
                    std::vector<double> expected)
     : grid_(grid),

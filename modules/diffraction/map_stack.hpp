@@ -40,11 +40,6 @@ class BinMaps {
   void copy_map(int angle, std::span<float> map, std::span<const float> factors = {}) const;
   // Mean of the angles that are there; NaN where there is none.
   [[nodiscard]] std::vector<float> mean_over_angles() const;
-  // The null model, one map a shift, (shift, ny, nx): every position shows its own intensity at the angle
-  // angles[position] + shift, so that with angles drawn at random the values stay and what neighbours have in common
-  // goes.
-  void copy_shuffled(std::span<const std::uint16_t> angles, std::span<const int> shifts, std::span<float> maps) const;
-
  private:
   friend class MapStack;
   struct Part {

@@ -1,7 +1,7 @@
 #include "diffraction/speckle_regions.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -23,7 +23,7 @@ constexpr std::int64_t word = 8;
 }  // namespace
 
 RegionLabeller::RegionLabeller(std::int64_t ny, std::int64_t nx)
-    : ny_(ny), nx_(nx), flags_(static_cast<std::size_t>(nx + word), 0) {}
+    : ny_(ny), nx_(nx), flags_(static_cast<std::size_t>(ny * (nx + word)), 0) {}
 
 std::int32_t RegionLabeller::root(std::int32_t region) {
   while (parents_[static_cast<std::size_t>(region)] != region) {
@@ -39,26 +39,32 @@ std::span<const SpeckleRegion> RegionLabeller::label(std::span<const float> map,
   parents_.clear();
   found_.clear();
   regions_.clear();
+  bool gaps = false;
+  for (std::int64_t y = 0; y < ny_; ++y) {
+    gaps |= best_kernels().flag_above(map.data() + y * nx_, threshold, static_cast<std::size_t>(nx_),
+                                      flags_.data() + y * (nx_ + word));
+  }
   for (std::int64_t y = 0; y < ny_; ++y) {
     const float* line = map.data() + y * nx_;
+    const std::uint8_t* flags = flags_.data() + y * (nx_ + word);
     current_.clear();
     std::size_t above = 0;
-    best_kernels().flag_above(line, threshold, static_cast<std::size_t>(nx_), flags_.data());
     for (std::int64_t x = 0; x < nx_; ++x) {
-      if (flags_[static_cast<std::size_t>(x)] == 0) {
+      if (flags[x] == 0) {
         std::uint64_t here = 0;
-        std::memcpy(&here, flags_.data() + x, sizeof(here));
+        std::memcpy(&here, flags + x, sizeof(here));
         if (here == 0) x += word - 1;
         continue;
       }
       Run run{x, x, static_cast<std::int32_t>(parents_.size())};
       SpeckleRegion part{0, line[x], x, y, x == 0 || y == 0 || y == ny_ - 1};
       if (x > 0 && std::isnan(line[x - 1])) part.at_edge = true;
-      for (; flags_[static_cast<std::size_t>(x)] != 0; ++x) {
+      for (; flags[x] != 0; ++x) {
         if (line[x] > part.peak) {
           part.peak = line[x];
           part.peak_x = x;
         }
+        if (!gaps) continue;
         const bool beside_missing = (y > 0 && std::isnan(line[x - nx_])) || (y + 1 < ny_ && std::isnan(line[x + nx_]));
         part.at_edge = part.at_edge || beside_missing;
       }
@@ -96,33 +102,83 @@ std::span<const SpeckleRegion> RegionLabeller::label(std::span<const float> map,
   return regions_;
 }
 
+namespace {
+
+// The last unknown of four equations with a matrix of squares, given as its lower triangle row by row. Unknowns that the
+// others decide (all points on a line) are taken as 0.
+double last_unknown(std::array<double, 10> lower, std::array<double, 4> right) {
+  const auto at = [&](std::size_t row, std::size_t column) -> double& { return lower[row * (row + 1) / 2 + column]; };
+  constexpr double negligible = 1e-12;
+  const std::array<double, 4> diagonal = {at(0, 0), at(1, 1), at(2, 2), at(3, 3)};
+  for (std::size_t pivot = 0; pivot < 3; ++pivot) {
+    if (!(at(pivot, pivot) > negligible * diagonal[pivot])) continue;
+    for (std::size_t row = 3; row > pivot; --row) {
+      const double factor = at(row, pivot) / at(pivot, pivot);
+      for (std::size_t column = pivot + 1; column <= row; ++column) at(row, column) -= factor * at(column, pivot);
+      right[row] -= factor * right[pivot];
+    }
+  }
+  return at(3, 3) > negligible * diagonal[3] ? right[3] / at(3, 3) : 0.0;
+}
+
+}  // namespace
+
 double fitted_width(std::span<const float> map, std::int64_t ny, std::int64_t nx, const SpeckleRegion& region,
                     float background, int reach) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  const auto height = static_cast<double>(region.peak - background);
-  if (!(height > 0.0)) return nan;
-  // ln(value - b) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
-  Eigen::Matrix4d normal = Eigen::Matrix4d::Zero();
-  Eigen::Vector4d right = Eigen::Vector4d::Zero();
-  int points = 0;
+  constexpr std::size_t most_points = 1024;  // at a time
+  constexpr std::size_t step = 4;            // of the kernel
+  const float height = region.peak - background;
+  if (!(height > 0.0F)) return nan;
+  // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
+  std::array<double, most_points + step> weights, xs, ys, ratios, extra;
+  std::array<double, 13> total{}, sums{};
+  std::size_t waiting = 0;
+  std::size_t points = 0;
+  const auto add_up = [&] {
+    for (points += waiting; waiting % step != 0; ++waiting) {
+      weights[waiting] = xs[waiting] = ys[waiting] = extra[waiting] = 0.0;
+      ratios[waiting] = 1.0;
+    }
+    best_kernels().fit_sums(weights.data(), xs.data(), ys.data(), ratios.data(), extra.data(),
+                            static_cast<int>(waiting), sums.data());
+    for (std::size_t term = 0; term < sums.size(); ++term) total[term] += sums[term];
+    waiting = 0;
+  };
+  const double inverse = 1.0 / static_cast<double>(height);
+  const std::int64_t reach_squared = static_cast<std::int64_t>(reach) * reach;
+  const std::int64_t first_x = std::max<std::int64_t>(0, region.peak_x - reach);
+  const std::int64_t last_x = std::min(nx - 1, region.peak_x + reach);
   for (std::int64_t y = std::max<std::int64_t>(0, region.peak_y - reach); y <= std::min(ny - 1, region.peak_y + reach);
        ++y) {
-    for (std::int64_t x = std::max<std::int64_t>(0, region.peak_x - reach);
-         x <= std::min(nx - 1, region.peak_x + reach); ++x) {
-      const auto dx = static_cast<double>(x - region.peak_x);
-      const auto dy = static_cast<double>(y - region.peak_y);
-      const double squared = dx * dx + dy * dy;
-      const auto value = static_cast<double>(map[static_cast<std::size_t>(y * nx + x)] - background);
-      if (squared > static_cast<double>(reach * reach) || !(value > 0.5 * height)) continue;
-      const Eigen::Vector4d basis(1.0, dx, dy, squared);
-      normal += value * value * basis * basis.transpose();
-      right += value * value * std::log(value) * basis;
-      ++points;
+    const float* line = map.data() + y * nx;
+    const std::int64_t dy = y - region.peak_y;
+    for (std::int64_t x = first_x; x <= last_x; ++x) {
+      const std::int64_t dx = x - region.peak_x;
+      const float value = line[x] - background;
+      if (waiting == most_points) add_up();
+      // Written in any case, counted only where it is wanted: faster than to jump.
+      const double ratio = static_cast<double>(value) * inverse;
+      weights[waiting] = ratio * ratio;
+      xs[waiting] = static_cast<double>(dx);
+      ys[waiting] = static_cast<double>(dy);
+      ratios[waiting] = ratio;
+      extra[waiting] = 0.0;
+      const bool wanted = (dx * dx + dy * dy <= reach_squared) & (value > 0.5F * height);
+      if (wanted && ratio > 1.5) {  // another speckle's
+        int exponent = 0;
+        ratios[waiting] = 1.5 * std::frexp(ratio / 1.5, &exponent);
+        extra[waiting] = std::log(2.0) * exponent;
+      }
+      waiting += wanted ? 1 : 0;
     }
   }
-  constexpr int least_points = 6;
+  add_up();
+  constexpr std::size_t least_points = 6;
   if (points < least_points) return nan;
-  const double curvature = normal.ldlt().solve(right)[3];
+  const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = total;
+  const double curvature =
+      last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
   return curvature < 0.0 ? 2.0 * std::sqrt(-std::log(2.0) / curvature) : nan;
 }
 

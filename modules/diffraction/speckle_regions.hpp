@@ -32,7 +32,7 @@ class RegionLabeller {
   [[nodiscard]] std::int32_t root(std::int32_t region);
   std::int64_t ny_;
   std::int64_t nx_;
-  std::vector<std::uint8_t> flags_;  // of a row, zeros behind it
+  std::vector<std::uint8_t> flags_;  // a row after the other, zeros behind each
   std::vector<Run> previous_, current_;
   std::vector<std::int32_t> parents_;
   std::vector<SpeckleRegion> found_, regions_;

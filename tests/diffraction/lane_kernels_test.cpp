@@ -1,13 +1,19 @@
 // Every variant of the lane kernels that this processor runs against plain loops, and all of them bit for bit alike.
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <complex>
 #include <cstring>
 #include <limits>
 #include <numeric>
 
 #include "core/random_stream.hpp"
+#include "core/units.hpp"
+#include "diffraction/map_transform.hpp"
 #include "diffraction/pattern_pass.hpp"
 #include "support/mpi_test.hpp"
 
@@ -127,23 +133,25 @@ TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
   std::vector<std::uint16_t> stored(count);
   for (std::size_t i = 0; i < count; ++i) stored[i] = static_cast<std::uint16_t>(i % 9 == 4 ? 0 : 1000 * i + 17);
   const auto factors = random_values(count, 22);
-  const std::vector<float> weights = {0.25F, -1.0F, 2.0F};
   for (const LaneKernels* kernels : available_kernels()) {
     SCOPED_TRACE(kernels->name);
-    std::vector<float> plain(count), levelled(count), centred(count), scaled = a;
+    std::vector<float> plain(count), levelled(count), centred(count);
     kernels->decode(stored.data(), count, 8193.0F, 0.5F, nullptr, plain.data());
     kernels->decode(stored.data(), count, 8193.0F, 0.5F, factors.data(), levelled.data());
     std::vector<std::uint32_t> sums(count, 5), present(count, 1);
     kernels->add_stored(stored.data(), count, sums.data(), present.data());
-    std::vector<float> packed(2 * count);
-    kernels->pack_pair(a.data(), b.data(), 0.125F, -0.5F, used.data(), count, packed.data());
     kernels->centre(a.data(), 0.25F, count, centred.data());
-    kernels->scale(b.data(), count, scaled.data());
-    std::vector<double> powers(count / 2, 1.0);
-    kernels->add_powers(packed.data(), count / 2, powers.data());
+    std::vector<double> powers(count, 1.0);
+    std::vector<float> spectrum(2 * powers.size());
+    for (std::size_t i = 0; i < spectrum.size(); ++i) spectrum[i] = 0.25F * static_cast<float>(i % 37);
+    powers.resize(count / lane_group * lane_group, 1.0);
+    kernels->add_powers(spectrum.data(), count / lane_group, powers.data());
     std::vector<std::int32_t> places(count);
     kernels->find_places(a.data(), count, -0.5F, 10.0F, 7.0F, places.data());
     std::vector<std::uint8_t> flags(count);
+    EXPECT_TRUE(kernels->flag_above(a.data(), 0.25F, count, flags.data()));
+    EXPECT_TRUE(kernels->flag_above(a.data() + count - 1, 0.25F, 1, flags.data()));
+    EXPECT_FALSE(kernels->flag_above(b.data() + 18, 0.25F, count - 18, flags.data()));
     kernels->flag_above(a.data(), 0.25F, count, flags.data());
     for (std::size_t i = 0; i < count; ++i) {
       SCOPED_TRACE(i);
@@ -157,21 +165,15 @@ TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
       }
       EXPECT_EQ(sums[i], 5U + stored[i]);
       EXPECT_EQ(present[i], there ? 2U : 1U);
-      const bool in_use = used[i] > 0.0F;
-      EXPECT_EQ(packed[2 * i], in_use && !std::isnan(a[i]) ? a[i] - 0.125F : 0.0F);
-      EXPECT_EQ(packed[2 * i + 1], in_use && !std::isnan(b[i]) ? b[i] + 0.5F : 0.0F);
       EXPECT_EQ(centred[i], std::isnan(a[i]) ? 0.0F : a[i] - 0.25F);
-      EXPECT_EQ(std::isnan(scaled[i]), std::isnan(a[i]) || std::isnan(b[i]));
-      if (!std::isnan(scaled[i])) {
-        EXPECT_EQ(scaled[i], a[i] * b[i]);
-      }
       EXPECT_EQ(places[i],
                 std::isnan(a[i]) ? -1 : std::clamp(static_cast<int>(std::floor((a[i] + 0.5F) * 10.0F)), 0, 7));
       EXPECT_EQ(flags[i], a[i] > 0.25F ? 1 : 0);
     }
     for (std::size_t i = 0; i < powers.size(); ++i) {
-      EXPECT_EQ(powers[i],
-                1.0 + static_cast<double>(packed[2 * i] * packed[2 * i] + packed[2 * i + 1] * packed[2 * i + 1]));
+      const float re = spectrum[i / lane_group * 2 * lane_group + i % lane_group];
+      const float im = spectrum[i / lane_group * 2 * lane_group + lane_group + i % lane_group];
+      EXPECT_EQ(powers[i], 1.0 + static_cast<double>(re * re + im * im));
     }
     for (const float* mask : {static_cast<const float*>(nullptr), static_cast<const float*>(used.data())}) {
       double four[4], expected[4] = {};
@@ -187,15 +189,20 @@ TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
       EXPECT_EQ(four[0], expected[0]);
       for (int power = 1; power < 4; ++power) EXPECT_NEAR(four[power], expected[power], 1e-13 * count);
     }
-    // Steps of 1 and of 20 (lines of a map); 55 outputs are one whole tile, and some more.
-    const auto source = random_values(55 + 2 * 20, 23, -1.0, 1.0);
-    for (const std::ptrdiff_t step : {1, 20}) {
-      std::vector<float> target(55);
-      kernels->weighted_sum(source.data(), step, weights.data(), 3, target.size(), target.data());
-      for (std::size_t i = 0; i < target.size(); ++i) {
-        const auto stride = static_cast<std::size_t>(step);
-        EXPECT_EQ(target[i],
-                  (weights[0] * source[i] + weights[1] * source[i + stride]) + weights[2] * source[i + 2 * stride]);
+    // Of five lines, or of places beside each other; 55 outputs are one whole tile, and some more.
+    const auto source = random_values(55 + 4 * 20, 23, -1.0, 1.0), times = random_values(55, 24);
+    const std::vector<float> symmetric = {0.25F, -1.0F, 2.0F};
+    for (const std::size_t step : {1U, 20U}) {
+      for (const float* by : {static_cast<const float*>(nullptr), times.data()}) {
+        std::array<const float*, 5> lines{};
+        for (std::size_t k = 0; k < lines.size(); ++k) lines[k] = source.data() + k * step;
+        std::vector<float> target(55);
+        kernels->weighted_sum(lines.data(), symmetric.data(), 5, by, target.size(), target.data());
+        for (std::size_t i = 0; i < target.size(); ++i) {
+          const float outer = source[i] + source[i + 4 * step], inner = source[i + step] + source[i + 3 * step];
+          const float sum = (2.0F * source[i + 2 * step] + 0.25F * outer) + -1.0F * inner;
+          EXPECT_EQ(target[i], by != nullptr ? sum * times[i] : sum);
+        }
       }
     }
     auto same = a;
@@ -252,6 +259,132 @@ PassResult run_pass(const LaneKernels& kernels) {
     }
   }
   return result;
+}
+
+// exp(-2 pi i n j / length) summed as it stands, of line `lane` of [element][real, imaginary][lane].
+template <typename Scalar>
+std::complex<double> plain_transform(const std::vector<Scalar>& values, std::size_t length, std::size_t lanes,
+                                     std::size_t present, std::size_t lane, std::size_t n) {
+  std::complex<double> sum = 0.0;
+  for (std::size_t j = 0; j < present; ++j) {
+    const std::complex<double> value(static_cast<double>(values[2 * lanes * j + lane]),
+                                     static_cast<double>(values[2 * lanes * j + lanes + lane]));
+    sum += value * std::polar(1.0, -2.0 * units::pi * static_cast<double>(n * j % length) / static_cast<double>(length));
+  }
+  return sum;
+}
+
+template <typename Scalar>
+void expect_plain_transforms(const LaneKernels& kernels, double tolerance) {
+  constexpr std::size_t lanes = std::is_same_v<Scalar, float> ? 8 : 4;
+  // Every radix as first, middle and last step.
+  for (const int length : {8, 9, 10, 12, 15, 16, 25, 60, 100, 144, 150, 270}) {
+    const MapTransform<Scalar> plan(length);
+    const auto count = static_cast<std::size_t>(length);
+    for (const std::size_t present : {count, count - count / 3}) {
+      const auto random = random_values(2 * lanes * count, 40 + count, -1.0, 1.0);
+      std::vector<Scalar> values(random.begin(), random.begin() + static_cast<std::ptrdiff_t>(2 * lanes * present));
+      std::vector<Scalar> work_a(2 * lanes * count), work_b(2 * lanes * count);
+      const Scalar* done = nullptr;
+      if constexpr (std::is_same_v<Scalar, float>) {
+        done = kernels.transform(plan.steps(), values.data(), static_cast<std::ptrdiff_t>(present), work_a.data(),
+                                 work_b.data());
+      } else {
+        done = kernels.transform_double(plan.steps(), values.data(), static_cast<std::ptrdiff_t>(present),
+                                        work_a.data(), work_b.data());
+      }
+      for (std::size_t n = 0; n < count; ++n) {
+        const std::size_t lane = n % lanes;
+        const auto expected = plain_transform(values, count, lanes, present, lane, n);
+        ASSERT_NEAR(static_cast<double>(done[2 * lanes * n + lane]), expected.real(), tolerance) << length << ", " << n;
+        ASSERT_NEAR(static_cast<double>(done[2 * lanes * n + lanes + lane]), expected.imag(), tolerance) << length;
+      }
+    }
+  }
+}
+
+TEST(LaneKernels, TransformsArePlainSums) {
+  for (const LaneKernels* kernels : available_kernels()) {
+    SCOPED_TRACE(kernels->name);
+    expect_plain_transforms<float>(*kernels, 2e-5);  // sums of up to 270 numbers up to 1
+    expect_plain_transforms<double>(*kernels, 1e-12);
+  }
+}
+
+TEST(MapTransform, ShapesAreLargeEnoughAndFewerThanTwiceAsLarge) {
+  for (const int side : {16, 33, 75, 250, 500, 1021}) {
+    const TransformShape shape = choose_transform_shape(side, side + 10, 2 * side + 10);
+    EXPECT_GE(shape.height, side + 10);
+    EXPECT_GE(shape.width, 2 * side + 10);
+    EXPECT_LE(shape.height, 2 * (side + 10));
+    EXPECT_LE(shape.width, 2 * (2 * side + 10));
+    EXPECT_NO_THROW(MapTransform<float>{shape.height});
+    EXPECT_NO_THROW(MapTransform<float>{shape.width});
+  }
+  EXPECT_THROW(MapTransform<float>{77}, std::logic_error);
+  EXPECT_THROW(MapTransform<float>{5}, std::logic_error);
+}
+
+// Lines of two maps to lanes, and transformed lines to blocks of columns.
+TEST(LaneKernels, LinesAreTurned) {
+  constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  constexpr std::size_t columns = 21, stride = 25;
+  for (const LaneKernels* kernels : available_kernels()) {
+    for (const int lines : {8, 5}) {
+      SCOPED_TRACE(fmt::format("{}, {} lines", kernels->name, lines));
+      // No line more than there are: what lies beyond must not be read.
+      auto a = random_values(static_cast<std::size_t>(lines - 1) * stride + columns, 70), b = random_values(a.size(), 71);
+      std::vector<float> used(a.size(), 1.0F);
+      a[stride + 3] = a[20] = b[2 * stride + 9] = missing;
+      used[3 * stride + 1] = used[4 * stride + 19] = 0.0F;
+      for (const bool both : {true, false}) {
+        std::vector<float> packed(2 * lane_group * columns, 7.0F);
+        kernels->pack_lines(a.data(), both ? b.data() : nullptr, 0.125F, -0.5F, both ? used.data() : nullptr, stride,
+                            lines, columns, packed.data());
+        for (std::size_t x = 0; x < columns; ++x) {
+          for (std::size_t line = 0; line < lane_group; ++line) {
+            const std::size_t place = line * stride + x;
+            const bool here = line < static_cast<std::size_t>(lines) && !(both && !(used[place] > 0.0F));
+            const float* got = packed.data() + 2 * lane_group * x + line;
+            EXPECT_EQ(got[0], here && !std::isnan(a[place]) ? a[place] - 0.125F : 0.0F) << line << ", " << x;
+            EXPECT_EQ(got[lane_group], here && both && !std::isnan(b[place]) ? b[place] + 0.5F : 0.0F);
+          }
+        }
+        std::vector<float> blocks(3 * 2 * lane_group * 8, 9.0F);
+        kernels->turn_lines(packed.data(), columns, lines, blocks.data(), 2 * lane_group * 8);
+        for (std::size_t x = 0; x < 24; ++x) {
+          for (std::size_t line = 0; line < 8; ++line) {
+            for (std::size_t part = 0; part < 2; ++part) {
+              const float got = blocks[x / 8 * 2 * lane_group * 8 + line * 2 * lane_group + part * lane_group + x % 8];
+              const float expected = x < columns ? packed[(2 * x + part) * lane_group + line] : 0.0F;
+              EXPECT_EQ(got, line < static_cast<std::size_t>(lines) ? expected : 9.0F);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(LaneKernels, SumsOfAFitArePlainSums) {
+  constexpr std::size_t count = 12;
+  const auto w = random_values(count, 80), ratios = random_values(count, 81, 0.5, 1.5);
+  std::vector<double> weights(w.begin(), w.end()), ratio(ratios.begin(), ratios.end()), x(count), y(count), extra(count);
+  std::array<double, 13> expected{};
+  for (std::size_t i = 0; i < count; ++i) {
+    x[i] = static_cast<double>(i % 5) - 2.0;
+    y[i] = static_cast<double>(i / 5) - 1.0;
+    extra[i] = i == 7 ? 0.25 : 0.0;
+    const double q = x[i] * x[i] + y[i] * y[i], l = std::log(ratio[i]) + extra[i];
+    const double terms[] = {1.0,      x[i],     y[i],  x[i] * x[i], x[i] * y[i], y[i] * y[i], x[i] * q,
+                            y[i] * q, q * q,    l,     l * x[i],    l * y[i],    l * q};
+    for (std::size_t term = 0; term < 13; ++term) expected[term] += weights[i] * terms[term];
+  }
+  for (const LaneKernels* kernels : available_kernels()) {
+    std::array<double, 13> sums{};
+    kernels->fit_sums(weights.data(), x.data(), y.data(), ratio.data(), extra.data(), count, sums.data());
+    for (std::size_t term = 0; term < 13; ++term) EXPECT_NEAR(sums[term], expected[term], 1e-11) << term;
+  }
 }
 
 template <typename T>

@@ -108,6 +108,36 @@ TEST(FittedWidth, IsAGaussiansOwn) {
   }
 }
 
+// All points on one line, which says nothing about the direction across: the width along it.
+TEST(FittedWidth, OfALineIsItsWidthAlongIt) {
+  constexpr std::int64_t side = 21;
+  for (const auto& [along_x, along_y] : {std::pair{0, 1}, {1, 0}, {1, 1}}) {
+    std::vector<float> map(side * side, 0.0F);
+    for (std::int64_t i = -6; i <= 6; ++i) {
+      const double squared = static_cast<double>(i * i * (along_x + along_y));
+      map[static_cast<std::size_t>((10 + i * along_y) * side + 10 + i * along_x)] =
+          static_cast<float>(2.0 * std::exp(-4.0 * std::log(2.0) * squared / 100.0));
+    }
+    const SpeckleRegion region{13, 2.0F, 10, 10, false};
+    EXPECT_NEAR(fitted_width(map, side, side, region, 0.0F, 8), 10.0, 1e-3) << along_x << along_y;
+  }
+}
+
+// Brighter speckles within reach count with their own height.
+TEST(FittedWidth, TakesPointsAboveThePeak) {
+  constexpr std::int64_t side = 21;
+  std::vector<float> map(side * side);
+  for (std::int64_t y = 0; y < side; ++y) {
+    for (std::int64_t x = 0; x < side; ++x) {
+      const double squared = std::pow(static_cast<double>(x) - 9.0, 2) + std::pow(static_cast<double>(y) - 10.0, 2);
+      map[static_cast<std::size_t>(y * side + x)] = static_cast<float>(5.0 * std::exp(-std::log(2.0) * squared / 4.0));
+    }
+  }
+  // Read about a place beside the top, where the value is a third of the highest: still the same Gaussian.
+  const SpeckleRegion beside{9, map[10 * side + 12], 12, 10, false};
+  EXPECT_NEAR(fitted_width(map, side, side, beside, 0.0F, 4), 4.0, 1e-3);
+}
+
 // Speckles of one height at Poisson places in four dimensions, added up with noise: the share above the threshold is
 // the model's, and the model's density and coverage are the planted ones.
 TEST(SpeckleModel, TellsShareAndCoverageOfPlantedSpeckles) {
