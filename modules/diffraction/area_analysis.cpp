@@ -17,6 +17,7 @@
 #include "diffraction/map_stack.hpp"
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_pass.hpp"
+#include "diffraction/speckle_law.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
 
@@ -154,6 +155,21 @@ void describe_by_thickness(const Communicator& communicator, const MapStack& sta
         target.area_fraction_error[place] = all[index].area_fraction_error;
       }
     }
+  }
+}
+
+// Takes off what interpolation between pixels adds to the area of speckles.
+void narrow_area_fractions(const KRange& k_range, double k_per_pixel, const PatternAverages& averages,
+                           std::vector<double>& fractions, std::vector<double>& errors) {
+  for (int bin = 0; bin < k_range.bins; ++bin) {
+    std::vector<double> powers;
+    for (int n = 0; n < averages.orders; ++n) {
+      powers.push_back(averages.power[static_cast<std::size_t>(n * averages.bins + bin)]);
+    }
+    const double factor = without_interpolation(speckle_angle(powers), k_range.k(bin) / k_per_pixel);
+    double& fraction = fractions[static_cast<std::size_t>(bin)];
+    fraction = 1.0 - std::pow(1.0 - fraction, factor);  // as densities
+    errors[static_cast<std::size_t>(bin)] *= factor;
   }
 }
 
@@ -507,6 +523,10 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
                     communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
                     communicator.sum(result.reading.maps_processor_s)};
+  narrow_area_fractions(k_range, result.k_per_pixel, result.averages, result.area_fraction, result.area_fraction_error);
+  for (auto& bin : result.by_thickness) {
+    narrow_area_fractions(k_range, result.k_per_pixel, bin.averages, bin.area_fraction, bin.area_fraction_error);
+  }
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   std::vector<double> unused(result.size.size(), nan);

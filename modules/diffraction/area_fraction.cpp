@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/math/special_functions/erf.hpp>
-#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
-#include <complex>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
 
-#include "core/fft.hpp"
 #include "core/units.hpp"
 #include "diffraction/lane_kernels.hpp"
 
@@ -76,94 +73,6 @@ void MapMoments::add_map(std::span<const float> map) noexcept {
   cubes += four[3];
 }
 
-namespace {
-
-// ln of the characteristic function of a unit density of speckles of unit height, at the frequencies of a periodic
-// interval: integral of (exp(i t A(r)) - 1) dV, A = exp(-r^2/2), dV = 2 pi^2 r^3 dr.
-struct SpeckleLaw {
-  static constexpr int points = 2048;
-  static constexpr double lowest = -8.0;
-  static constexpr double period = 32.0;
-  std::vector<std::complex<double>> exponent;
-  SpeckleLaw() : exponent(points / 2 + 1) {
-    constexpr int steps = 400;
-    constexpr double reach = 6.0;
-    for (int k = 0; k <= points / 2; ++k) {
-      const double t = 2.0 * units::pi * k / period;
-      std::complex<double> sum = 0.0;
-      for (int i = 0; i < steps; ++i) {
-        const double r = reach * (i + 0.5) / steps;
-        sum += (std::polar(1.0, t * std::exp(-0.5 * r * r)) - 1.0) * r * r * r;
-      }
-      exponent[static_cast<std::size_t>(k)] = sum * (2.0 * units::pi * units::pi * reach / steps);
-    }
-  }
-};
-
-}  // namespace
-
-double SpeckleModel::share_above(double density, double level, double noise) {
-  static const SpeckleLaw law;
-  constexpr int points = SpeckleLaw::points;
-  constexpr double step = SpeckleLaw::period / points;
-  // Without noise the law has an edge that a finite number of frequencies cannot show.
-  const double width = std::hypot(noise, 1.5 * step);
-  // Values are counted from their mean, 4 pi^2 density, so that the interval holds them whatever the density.
-  const double mean = 4.0 * units::pi * units::pi * density;
-  ComplexBuffer spectrum(points / 2 + 1);
-  RealBuffer density_of_value(points);
-  constexpr double negligible = 40.0;  // exp(-40) is nothing beside 1
-  for (int k = 0; k <= points / 2; ++k) {
-    const double t = 2.0 * units::pi * k / SpeckleLaw::period;
-    if (0.5 * t * t * width * width > negligible) break;
-    const auto value = std::exp(density * law.exponent[static_cast<std::size_t>(k)] - 0.5 * t * t * width * width) *
-                       std::polar(1.0, -t * (mean + SpeckleLaw::lowest));
-    spectrum[static_cast<std::size_t>(k)] = std::conj(value);  // p(x) = integral of phi(t) exp(-i t x)
-  }
-  const FftPlan plan = FftPlan::real_lines_backward(points, 1, spectrum.data(), density_of_value.data());
-  plan.execute();
-  double below = 0.0;
-  double total = 0.0;
-  for (const double value : density_of_value) total += value;
-  double median = 0.0;
-  int index = 0;
-  for (; index < points; ++index) {
-    const double here = density_of_value[static_cast<std::size_t>(index)];
-    if (below + here >= 0.5 * total) {
-      median = step * (index + (0.5 * total - below) / here);
-      break;
-    }
-    below += here;
-  }
-  const double limit = (median + level) / step;
-  double above = 0.0;
-  for (; index < points; ++index) {
-    const double part = std::clamp(static_cast<double>(index) + 1.0 - limit, 0.0, 1.0);
-    above += part * density_of_value[static_cast<std::size_t>(index)];
-  }
-  return std::clamp(above / total, 0.0, 1.0);
-}
-
-double SpeckleModel::density_of(double share, double level, double noise) {
-  const auto excess = [&](double density) { return share_above(density, level, noise) - share; };
-  const double at_zero = excess(0.0);
-  if (!(at_zero < 0.0)) return 0.0;
-  const double at_largest = excess(largest_density);
-  if (!(at_largest > 0.0)) return largest_density;
-  constexpr int accurate_bits = 18;
-  constexpr std::uintmax_t most_evaluations = 40;
-  std::uintmax_t evaluations = most_evaluations;
-  const auto [low, high] =
-      boost::math::tools::toms748_solve(excess, 0.0, largest_density, at_zero, at_largest,
-                                        boost::math::tools::eps_tolerance<double>(accurate_bits), evaluations);
-  return 0.5 * (low + high);
-}
-
-double SpeckleModel::covered(double density) {
-  constexpr double half = 2.0 * 0.69314718055994531;  // r^2 where exp(-r^2 / 2) = 1/2
-  return 1.0 - std::exp(-density * 0.5 * units::pi * units::pi * half * half);
-}
-
 double IntensityHistogram::quantile(double probability) const {
   const double wanted = probability * static_cast<double>(total_);
   double below = 0.0;
@@ -185,6 +94,24 @@ double IntensityHistogram::share_above(double value) const {
   double above = static_cast<double>(counts_[bin]) * (1.0 - (place - static_cast<double>(bin)));
   for (std::size_t next = bin + 1; next < bins; ++next) above += static_cast<double>(counts_[next]);
   return above / static_cast<double>(total_);
+}
+
+std::vector<double> IntensityHistogram::shares_between(std::span<const double> edges) const {
+  std::vector<double> shares(edges.size() + 1, 0.0);
+  if (total_ == 0) return shares;
+  const double width = (highest - lowest) / static_cast<double>(bins);
+  std::size_t bin = 0;
+  double below = 0.0;  // counts in the bins before `bin`
+  double before = 0.0;
+  for (std::size_t edge = 0; edge < edges.size(); ++edge) {
+    const double place = std::clamp((edges[edge] - lowest) / width, 0.0, static_cast<double>(bins) - 1e-9);
+    for (; bin < static_cast<std::size_t>(place); ++bin) below += static_cast<double>(counts_[bin]);
+    const double here = below + static_cast<double>(counts_[bin]) * (place - static_cast<double>(bin));
+    shares[edge] = (here - before) / static_cast<double>(total_);
+    before = here;
+  }
+  shares.back() = 1.0 - before / static_cast<double>(total_);
+  return shares;
 }
 
 AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,

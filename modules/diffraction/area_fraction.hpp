@@ -19,6 +19,9 @@ class IntensityHistogram {
   // Smallest value below which the share `probability` of the counts lies, interpolated within a bin.
   [[nodiscard]] double quantile(double probability) const;
   [[nodiscard]] double share_above(double value) const;
+  // The shares below the first of the ascending `edges`, between each and the next, and above the last: one more than
+  // there are edges. Zeros where nothing was counted.
+  [[nodiscard]] std::vector<double> shares_between(std::span<const double> edges) const;
 
  private:
   static constexpr std::size_t bins = 8192;
@@ -70,21 +73,6 @@ struct AreaThreshold {
 // to h^p / p^2, thus h = (9/4) kappa_3 / kappa_2. Zero height where the maps show no bright speckles. Pure.
 [[nodiscard]] AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,
                                                   const NoiseModel& noise, double most_false);
-
-// What the share above a threshold means. Speckles at Poisson places in the four directions above, `density` of them in
-// a volume of one standard deviation each way, add up: in a film of some thickness several weak ones together pass the
-// threshold where no single one does. Both numbers are known for this model, so the density follows from the share, and
-// from the density the part of the maps where a single speckle has at least half of an ideal one's height.
-struct SpeckleModel {
-  // Share of the maps above median + `level` (in units of an ideal speckle's height) for normal noise of standard
-  // deviation `noise` (in the same units). By the characteristic function of the compound Poisson law. Pure.
-  [[nodiscard]] static double share_above(double density, double level, double noise);
-  // The density that gives this share; 0 where noise alone gives it, at most largest_density. Pure.
-  static constexpr double largest_density = 0.3;
-  [[nodiscard]] static double density_of(double share, double level, double noise);
-  // Part of the maps covered: 1 - exp(-density V), V = (2 ln 2)^2 pi^2 / 2 the volume where one speckle is above half.
-  [[nodiscard]] static double covered(double density);
-};
 
 // Gaussian smoothing of a map in place; NaN and positions not kept take no part, and stay NaN. `sigma` in steps.
 class MapSmoother {

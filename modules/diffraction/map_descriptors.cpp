@@ -8,6 +8,7 @@
 
 #include "core/random_stream.hpp"
 #include "diffraction/jackknife.hpp"
+#include "diffraction/speckle_law.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -192,33 +193,18 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   const AreaThreshold level = choose_area_threshold(pooled, moments, noise, most_false);
   result.share_above = pooled.share_above(level.threshold);
 
-  // From the share above the threshold to the speckles' density, which smoothing raises by the widening, to coverage.
-  const auto covered = [&](const IntensityHistogram& values, const AreaThreshold& limit) {
-    const double height = limit.speckle_height;
-    if (!(height > 0.0)) return 0.0;
-    const double density =
-        SpeckleModel::density_of(values.share_above(limit.threshold), (limit.threshold - limit.background) / height,
-                                 std::sqrt(variance) / height);
-    // So many weak ones that single speckles cannot be told apart.
-    if (!(density < SpeckleModel::largest_density)) return nan;
-    return SpeckleModel::covered(density / area_widening);
-  };
-  result.area_fraction = covered(pooled, level);
-  // What a group leaves out moves the ideal speckle's height too, so every step is done again without it.
-  std::vector<double> without;
-  for (std::size_t left_out = 0; left_out < groups.size(); ++left_out) {
-    if (groups[left_out].total() == 0) continue;
-    IntensityHistogram rest;
-    MapMoments rest_moments;
-    for (std::size_t group = 0; group < groups.size(); ++group) {
-      if (group == left_out) continue;
-      rest.add(groups[group]);
-      rest_moments.add(group_moments[group]);
+  if (!(level.speckle_height > 0.0) || result.share_above <= level.false_positives) {
+    result.area_fraction = 0.0;  // nothing that noise alone does not give
+  } else {
+    const SpeckleLawFit fit = fit_speckle_law(groups, moments, noise, level.speckle_height);
+    // Smoothing raises the density by the widening.
+    if (fit.found) {
+      result.area_fraction = covered_part(fit.law.density / area_widening);
+      std::vector<double> without;
+      for (const double density : fit.densities_without) without.push_back(covered_part(density / area_widening));
+      result.area_fraction_error = jackknife_error(without);
     }
-    if (rest.total() > 0)
-      without.push_back(covered(rest, choose_area_threshold(rest, rest_moments, noise, most_false)));
   }
-  result.area_fraction_error = jackknife_error(without);
 
   // Single speckles, and the same of maps with shuffled angles.
   const int reach = std::max(2, static_cast<int>(std::ceil(result.size)));

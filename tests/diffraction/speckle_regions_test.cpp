@@ -138,41 +138,6 @@ TEST(FittedWidth, TakesPointsAboveThePeak) {
   EXPECT_NEAR(fitted_width(map, side, side, beside, 0.0F, 4), 4.0, 1e-3);
 }
 
-// Speckles of one height at Poisson places in four dimensions, added up with noise: the share above the threshold is
-// the model's, and the model's density and coverage are the planted ones.
-TEST(SpeckleModel, TellsShareAndCoverageOfPlantedSpeckles) {
-  constexpr int samples = 200000;
-  constexpr double reach = 4.0;
-  for (const auto& [density, noise] : {std::pair{0.004, 0.05}, {0.02, 0.1}, {0.05, 0.2}}) {
-    RandomStream random(4, RandomPurpose::test, static_cast<std::uint64_t>(density * 1000));
-    const double volume = 0.5 * units::pi * units::pi * std::pow(reach, 4);
-    std::vector<double> values;
-    int covered = 0;
-    for (int sample = 0; sample < samples; ++sample) {
-      double value = 0.0;
-      bool single = false;
-      for (std::int64_t speckle = random.poisson(density * volume); speckle > 0; --speckle) {
-        const double r = reach * std::pow(random.uniform(), 0.25);
-        value += std::exp(-0.5 * r * r);
-        single = single || std::exp(-0.5 * r * r) >= 0.5;
-      }
-      covered += single ? 1 : 0;
-      values.push_back(value + random.normal(0.0, noise));
-    }
-    const auto planted = static_cast<double>(covered) / samples;
-    auto sorted = values;
-    std::nth_element(sorted.begin(), sorted.begin() + samples / 2, sorted.end());
-    const double median = sorted[samples / 2];
-    double above = 0.0;
-    for (const double value : values) above += value > median + 0.5 ? 1.0 / samples : 0.0;
-    // 200,000 samples: shares of 4 % and more are known to 1 %; the grid of values is 1/64.
-    EXPECT_NEAR(SpeckleModel::share_above(density, 0.5, noise), above, 0.03 * above + 5e-4) << density;
-    EXPECT_NEAR(SpeckleModel::covered(density), planted, 0.02 * planted + 5e-4) << density;
-    EXPECT_NEAR(SpeckleModel::covered(SpeckleModel::density_of(above, 0.5, noise)), planted, 0.04 * planted) << density;
-  }
-  EXPECT_EQ(SpeckleModel::density_of(1e-6, 0.5, 0.3), 0.0);
-}
-
 TEST(MapSmoother, IsTheSameWhetherPositionsAreKnownBeforeOrNot) {
   constexpr std::int64_t side = 30;
   std::vector<std::uint8_t> kept(side * side, 1);
