@@ -410,21 +410,42 @@ void find_places(const float* values, std::size_t count, float lowest, float sca
       });
 }
 
-void fit_sums(const double* weights, const double* xs, const double* ys, const double* ratios, const double* extra,
-              int count, double* sums) {
+typedef std::int64_t HalfIntegers __attribute__((vector_size(8 * group / 2)));
+
+// Of positive, normal numbers.
+MESOGLASS_INLINE Half logarithm(const Half& values) {
+  constexpr std::int64_t mantissa = (std::int64_t{1} << 52) - 1;
+  constexpr std::int64_t one = std::int64_t{1023} << 52;
+  constexpr double whole = 6755399441055744.0;  // 1.5 * 2^52: integers are added to its last bits
+  const HalfIntegers bits = as<HalfIntegers>(values);
+  const Half number = as<Half>((bits & mantissa) | one);  // 1 to 2
+  const HalfIntegers upper = number > 1.5;                // -1 where true: taken as half, of one power more
+  const Half ratio = as<Half>(as<HalfIntegers>(number) + (upper & -(std::int64_t{1} << 52)));
+  const HalfIntegers power = ((bits >> 52) - 1023) - upper;
+  const Half exponent = as<Half>(power + as<HalfIntegers>(Half{} + whole)) - whole;
+  // ln r = 2 artanh((r - 1) / (r + 1)), 3/4 < r <= 3/2
+  const Half z = (ratio - 1.0) / (ratio + 1.0);
+  const Half z2 = z * z;
+  Half series = {};
+#pragma GCC unroll 9
+  for (int term = 19; term > 1; term -= 2) series = (series + 1.0 / term) * z2;
+  return 2.0 * z * (series + 1.0) + 0.69314718055994530942 * exponent;
+}
+
+int fit_sums(const float* values, const double* xs, const double* ys, int count, float lowest, double scaling,
+             double* sums) {
   constexpr int terms = 13;
   Half total[terms] = {};
+  HalfIntegers points = {};
   for (int i = 0; i < count; i += group / 2) {
-    const Half w = load<Half>(weights + i);
+    const Half value = __builtin_convertvector(load<HalfFloats>(values + i), Half);
+    const HalfIntegers wanted = value > static_cast<double>(lowest);
+    points -= wanted;
+    const Half ratio = value * scaling;
     const Half x = load<Half>(xs + i);
     const Half y = load<Half>(ys + i);
-    // ln r = 2 artanh((r - 1) / (r + 1))
-    const Half ratio = load<Half>(ratios + i);
-    const Half z = (ratio - 1.0) / (ratio + 1.0);
-    const Half z2 = z * z;
-    Half series = {};
-    for (int power = 23; power > 1; power -= 2) series = (series + 1.0 / power) * z2;
-    const Half wl = w * (2.0 * z * (series + 1.0) + load<Half>(extra + i));
+    const Half w = as<Half>(as<HalfIntegers>(ratio * ratio) & wanted);
+    const Half wl = w * as<Half>(as<HalfIntegers>(logarithm(ratio)) & wanted);
     const Half q = x * x + y * y;
     const Half wx = w * x, wy = w * y, wq = w * q;
     total[0] += w;
@@ -444,6 +465,7 @@ void fit_sums(const double* weights, const double* xs, const double* ys, const d
   for (int term = 0; term < terms; ++term) {
     sums[term] = (total[term][0] + total[term][1]) + (total[term][2] + total[term][3]);
   }
+  return static_cast<int>((points[0] + points[1]) + (points[2] + points[3]));
 }
 
 bool flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {

@@ -38,12 +38,11 @@ double standard_error(const std::vector<double>& groups) {
 // Diameters and fitted widths of the speckles of a map that are not cut off.
 struct SpeckleWidths {
   std::vector<double> diameters, widths;
-  void add(std::span<const SpeckleRegion> regions, std::span<const float> map, const BinMaps& shape, float background,
-           int reach) {
+  void add(std::span<const SpeckleRegion> regions, std::span<const float> map, float background, SpeckleFit& fit) {
     for (const SpeckleRegion& region : regions) {
       if (region.at_edge) continue;
       diameters.push_back(region.equivalent_diameter());
-      const double width = fitted_width(map, shape.ny(), shape.nx(), region, background, reach);
+      const double width = fit.width(map, region, background);
       if (std::isfinite(width)) widths.push_back(width);
     }
   }
@@ -207,15 +206,15 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   }
 
   // Single speckles, and the same of maps with shuffled angles.
-  const int reach = std::max(2, static_cast<int>(std::ceil(result.size)));
+  SpeckleFit fit(maps.ny(), maps.nx(), std::max(2, static_cast<int>(std::ceil(result.size))));
   const auto background = static_cast<float>(level.background);
   const auto threshold = static_cast<float>(level.threshold);
   std::vector<SpeckleWidths> speckles(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
     if (std::isnan(means[static_cast<std::size_t>(angle)])) continue;
     const auto map = map_of(angle);
-    speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map, maps,
-                                                                        background, reach);
+    speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map,
+                                                                        background, fit);
   }
   SpeckleWidths null_speckles;
   double null_above = 0.0;
@@ -230,7 +229,7 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
       null_positions += value == value ? 1.0 : 0.0;
       null_above += value > threshold ? 1.0 : 0.0;
     }
-    null_speckles.add(labeller_.label(map, threshold), map, maps, background, reach);
+    null_speckles.add(labeller_.label(map, threshold), map, background, fit);
   }
   result.null_share = null_positions > 0.0 ? null_above / null_positions : nan;
 

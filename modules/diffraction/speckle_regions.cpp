@@ -123,60 +123,47 @@ double last_unknown(std::array<double, 10> lower, std::array<double, 4> right) {
 
 }  // namespace
 
-double fitted_width(std::span<const float> map, std::int64_t ny, std::int64_t nx, const SpeckleRegion& region,
-                    float background, int reach) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  constexpr std::size_t most_points = 1024;  // at a time
-  constexpr std::size_t step = 4;            // of the kernel
-  const float height = region.peak - background;
-  if (!(height > 0.0F)) return nan;
-  // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
-  std::array<double, most_points + step> weights, xs, ys, ratios, extra;
-  std::array<double, 13> total{}, sums{};
-  std::size_t waiting = 0;
-  std::size_t points = 0;
-  const auto add_up = [&] {
-    for (points += waiting; waiting % step != 0; ++waiting) {
-      weights[waiting] = xs[waiting] = ys[waiting] = extra[waiting] = 0.0;
-      ratios[waiting] = 1.0;
-    }
-    best_kernels().fit_sums(weights.data(), xs.data(), ys.data(), ratios.data(), extra.data(),
-                            static_cast<int>(waiting), sums.data());
-    for (std::size_t term = 0; term < sums.size(); ++term) total[term] += sums[term];
-    waiting = 0;
-  };
-  const double inverse = 1.0 / static_cast<double>(height);
-  const std::int64_t reach_squared = static_cast<std::int64_t>(reach) * reach;
-  const std::int64_t first_x = std::max<std::int64_t>(0, region.peak_x - reach);
-  const std::int64_t last_x = std::min(nx - 1, region.peak_x + reach);
-  for (std::int64_t y = std::max<std::int64_t>(0, region.peak_y - reach); y <= std::min(ny - 1, region.peak_y + reach);
-       ++y) {
-    const float* line = map.data() + y * nx;
-    const std::int64_t dy = y - region.peak_y;
-    for (std::int64_t x = first_x; x <= last_x; ++x) {
-      const std::int64_t dx = x - region.peak_x;
-      const float value = line[x] - background;
-      if (waiting == most_points) add_up();
-      // Written in any case, counted only where it is wanted: faster than to jump.
-      const double ratio = static_cast<double>(value) * inverse;
-      weights[waiting] = ratio * ratio;
-      xs[waiting] = static_cast<double>(dx);
-      ys[waiting] = static_cast<double>(dy);
-      ratios[waiting] = ratio;
-      extra[waiting] = 0.0;
-      const bool wanted = (dx * dx + dy * dy <= reach_squared) & (value > 0.5F * height);
-      if (wanted && ratio > 1.5) {  // another speckle's
-        int exponent = 0;
-        ratios[waiting] = 1.5 * std::frexp(ratio / 1.5, &exponent);
-        extra[waiting] = std::log(2.0) * exponent;
-      }
-      waiting += wanted ? 1 : 0;
+SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach) : ny_(ny), nx_(nx), reach_(reach) {
+  constexpr std::size_t step = 4;  // of the kernel
+  for (int y = -reach; y <= reach; ++y) {
+    for (int x = -reach; x <= reach; ++x) {
+      if (x * x + y * y > reach * reach) continue;
+      x_.push_back(x);
+      y_.push_back(y);
+      offsets_.push_back(y * nx + x);
     }
   }
-  add_up();
-  constexpr std::size_t least_points = 6;
+  for (; x_.size() % step != 0; x_.push_back(0.0)) y_.push_back(0.0);
+  values_.assign(x_.size(), std::numeric_limits<float>::quiet_NaN());
+}
+
+double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region, float background) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const float height = region.peak - background;
+  if (!(height > 0.0F)) return nan;
+  const std::int64_t place = region.peak_y * nx_ + region.peak_x;
+  const bool inside = region.peak_x >= reach_ && region.peak_x + reach_ < nx_ && region.peak_y >= reach_ &&
+                      region.peak_y + reach_ < ny_;
+  if (inside) {
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      values_[i] = map[static_cast<std::size_t>(place + offsets_[i])] - background;
+    }
+  } else {
+    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+      const std::int64_t x = region.peak_x + static_cast<std::int64_t>(x_[i]);
+      const std::int64_t y = region.peak_y + static_cast<std::int64_t>(y_[i]);
+      const bool there = x >= 0 && x < nx_ && y >= 0 && y < ny_;
+      values_[i] = there ? map[static_cast<std::size_t>(y * nx_ + x)] - background
+                         : std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
+  std::array<double, 13> sums;
+  const int points = best_kernels().fit_sums(values_.data(), x_.data(), y_.data(), static_cast<int>(values_.size()),
+                                             0.5F * height, 1.0 / static_cast<double>(height), sums.data());
+  constexpr int least_points = 6;
   if (points < least_points) return nan;
-  const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = total;
+  const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
   const double curvature =
       last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
   return curvature < 0.0 ? 2.0 * std::sqrt(-std::log(2.0) / curvature) : nan;

@@ -38,10 +38,23 @@ class RegionLabeller {
   std::vector<SpeckleRegion> found_, regions_;
 };
 
-// Full width at half maximum of the Gaussian b + a exp(-r^2 / (2 s^2)) about the region's peak, with b = `background`:
-// least squares of the logarithm, weighted by the squared height, over the positions within `reach` steps that are
-// above half of the peak's height. NaN where there are fewer than six, or no maximum. Pure.
-[[nodiscard]] double fitted_width(std::span<const float> map, std::int64_t ny, std::int64_t nx,
-                                  const SpeckleRegion& region, float background, int reach);
+// Fits a Gaussian to each of many speckles.
+class SpeckleFit {
+ public:
+  // Of maps (ny, nx), from the positions within `reach` steps of a region's peak.
+  SpeckleFit(std::int64_t ny, std::int64_t nx, int reach);
+  // Full width at half maximum of the Gaussian b + a exp(-r^2 / (2 s^2)) about the region's peak, with b = `background`:
+  // least squares of the logarithm, weighted by the squared height, over the positions that are above half of the
+  // peak's height. NaN where there are fewer than six, or no maximum.
+  [[nodiscard]] double width(std::span<const float> map, const SpeckleRegion& region, float background);
+
+ private:
+  std::int64_t ny_;
+  std::int64_t nx_;
+  std::int64_t reach_;
+  std::vector<std::int64_t> offsets_;  // of the positions from the peak
+  std::vector<double> x_, y_;
+  std::vector<float> values_;
+};
 
 }  // namespace mesoglass::diffraction

@@ -367,23 +367,33 @@ TEST(LaneKernels, LinesAreTurned) {
 }
 
 TEST(LaneKernels, SumsOfAFitArePlainSums) {
-  constexpr std::size_t count = 12;
-  const auto w = random_values(count, 80), ratios = random_values(count, 81, 0.5, 1.5);
-  std::vector<double> weights(w.begin(), w.end()), ratio(ratios.begin(), ratios.end()), x(count), y(count), extra(count);
+  constexpr std::size_t count = 64;
+  auto values = random_values(count, 80, -1.0, 3.0);
+  values[5] = std::numeric_limits<float>::quiet_NaN();
+  values[6] = 300.0F;
+  values[7] = 0.25F;  // not above
+  values[8] = 0.0F;
+  std::vector<double> x(count), y(count);
   std::array<double, 13> expected{};
+  int points = 0;
+  constexpr double scale = 1.25;
   for (std::size_t i = 0; i < count; ++i) {
     x[i] = static_cast<double>(i % 5) - 2.0;
-    y[i] = static_cast<double>(i / 5) - 1.0;
-    extra[i] = i == 7 ? 0.25 : 0.0;
-    const double q = x[i] * x[i] + y[i] * y[i], l = std::log(ratio[i]) + extra[i];
+    y[i] = static_cast<double>(i / 5) - 6.0;
+    if (!(values[i] > 0.25F)) continue;
+    ++points;
+    const double ratio = scale * static_cast<double>(values[i]);
+    const double q = x[i] * x[i] + y[i] * y[i], l = std::log(ratio);
     const double terms[] = {1.0,      x[i],     y[i],  x[i] * x[i], x[i] * y[i], y[i] * y[i], x[i] * q,
                             y[i] * q, q * q,    l,     l * x[i],    l * y[i],    l * q};
-    for (std::size_t term = 0; term < 13; ++term) expected[term] += weights[i] * terms[term];
+    for (std::size_t term = 0; term < 13; ++term) expected[term] += ratio * ratio * terms[term];
   }
   for (const LaneKernels* kernels : available_kernels()) {
     std::array<double, 13> sums{};
-    kernels->fit_sums(weights.data(), x.data(), y.data(), ratio.data(), extra.data(), count, sums.data());
-    for (std::size_t term = 0; term < 13; ++term) EXPECT_NEAR(sums[term], expected[term], 1e-11) << term;
+    EXPECT_EQ(kernels->fit_sums(values.data(), x.data(), y.data(), count, 0.25F, scale, sums.data()), points);
+    for (std::size_t term = 0; term < 13; ++term) {
+      EXPECT_NEAR(sums[term], expected[term], 1e-12 * (std::fabs(expected[term]) + expected[8])) << term;
+    }
   }
 }
 

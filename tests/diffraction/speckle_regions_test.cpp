@@ -87,7 +87,7 @@ TEST(RegionLabeller, EqualsFloodFilling) {
   EXPECT_EQ(found, expected);
 }
 
-TEST(FittedWidth, IsAGaussiansOwn) {
+TEST(SpeckleFit, IsAGaussiansOwn) {
   constexpr std::int64_t side = 41;
   for (const double width : {4.0, 7.5}) {
     std::vector<float> map(side * side);
@@ -101,15 +101,15 @@ TEST(FittedWidth, IsAGaussiansOwn) {
     RegionLabeller labeller(side, side);
     const auto regions = labeller.label(map, 1.3F);
     ASSERT_EQ(regions.size(), 1U);
-    EXPECT_NEAR(fitted_width(map, side, side, regions.front(), 0.3F, 8), width, 1e-3 * width);
+    EXPECT_NEAR(SpeckleFit(side, side, 8).width(map, regions.front(), 0.3F), width, 1e-3 * width);
     // At half height the region is as wide as the Gaussian, within the grain of the grid.
     EXPECT_NEAR(regions.front().equivalent_diameter(), width, 0.07 * width);
-    EXPECT_TRUE(std::isnan(fitted_width(map, side, side, regions.front(), 5.0F, 8)));
+    EXPECT_TRUE(std::isnan(SpeckleFit(side, side, 8).width(map, regions.front(), 5.0F)));
   }
 }
 
 // All points on one line, which says nothing about the direction across: the width along it.
-TEST(FittedWidth, OfALineIsItsWidthAlongIt) {
+TEST(SpeckleFit, OfALineIsItsWidthAlongIt) {
   constexpr std::int64_t side = 21;
   for (const auto& [along_x, along_y] : {std::pair{0, 1}, {1, 0}, {1, 1}}) {
     std::vector<float> map(side * side, 0.0F);
@@ -119,12 +119,12 @@ TEST(FittedWidth, OfALineIsItsWidthAlongIt) {
           static_cast<float>(2.0 * std::exp(-4.0 * std::log(2.0) * squared / 100.0));
     }
     const SpeckleRegion region{13, 2.0F, 10, 10, false};
-    EXPECT_NEAR(fitted_width(map, side, side, region, 0.0F, 8), 10.0, 1e-3) << along_x << along_y;
+    EXPECT_NEAR(SpeckleFit(side, side, 8).width(map, region, 0.0F), 10.0, 1e-3) << along_x << along_y;
   }
 }
 
 // Brighter speckles within reach count with their own height.
-TEST(FittedWidth, TakesPointsAboveThePeak) {
+TEST(SpeckleFit, TakesPointsAboveThePeak) {
   constexpr std::int64_t side = 21;
   std::vector<float> map(side * side);
   for (std::int64_t y = 0; y < side; ++y) {
@@ -135,7 +135,7 @@ TEST(FittedWidth, TakesPointsAboveThePeak) {
   }
   // Read about a place beside the top, where the value is a third of the highest: still the same Gaussian.
   const SpeckleRegion beside{9, map[10 * side + 12], 12, 10, false};
-  EXPECT_NEAR(fitted_width(map, side, side, beside, 0.0F, 4), 4.0, 1e-3);
+  EXPECT_NEAR(SpeckleFit(side, side, 4).width(map, beside, 0.0F), 4.0, 1e-3);
 }
 
 TEST(MapSmoother, IsTheSameWhetherPositionsAreKnownBeforeOrNot) {
