@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/normal_numbers.hpp"
 #include "core/random_stream.hpp"
 #include "core/units.hpp"
 
@@ -191,10 +192,11 @@ void ShearModes::matrix_strains(std::uint64_t seed, std::int64_t voxel, std::uin
   RandomStream random(seed, RandomPurpose::shear_directions, static_cast<std::uint64_t>(voxel), generation);
   const int deviatoric = dimensions_ == 2 ? 2 : 5;
   const double scale = types_[0].amplitude * types_[0].gamma0 / std::sqrt(static_cast<double>(deviatoric));
+  std::array<double, static_cast<std::size_t>(most_modes) * 5> normals;
+  fill_with_normals(random, std::span(normals).first(static_cast<std::size_t>(types_[0].modes * deviatoric)));
+  const double* normal = normals.data();
   for (int mode = 0; mode < types_[0].modes; ++mode) {
-    for (int c = 0; c < deviatoric; ++c) {
-      strains[static_cast<std::size_t>(mode * components_ + c)] = scale * random.normal();
-    }
+    for (int c = 0; c < deviatoric; ++c) strains[static_cast<std::size_t>(mode * components_ + c)] = scale * *normal++;
   }
 }
 
@@ -261,13 +263,16 @@ void ShearModes::barriers(std::uint64_t seed, std::int64_t voxel, std::uint32_t 
                           std::span<double> barriers_ev) const noexcept {
   const auto& zone = types_[type];
   RandomStream random(seed, RandomPurpose::shear_barriers, static_cast<std::uint64_t>(voxel), generation);
-  for (int mode = 0; mode < zone.modes; ++mode) {
-    const double barrier =
-        zone.barrier_law == BarrierLaw::normal
-            ? random.normal(zone.barrier_mean_ev, zone.barrier_spread)
-            : zone.barrier_mean_ev * (1.0 - zone.barrier_spread + 2.0 * zone.barrier_spread * random.uniform());
-    barriers_ev[static_cast<std::size_t>(mode)] = std::max(barrier, 0.0);
+  const auto drawn = barriers_ev.first(static_cast<std::size_t>(zone.modes));
+  if (zone.barrier_law == BarrierLaw::normal) {
+    fill_with_normals(random, drawn);
+    for (double& barrier : drawn) barrier = zone.barrier_mean_ev + zone.barrier_spread * barrier;
+  } else {
+    for (double& barrier : drawn) {
+      barrier = zone.barrier_mean_ev * (1.0 - zone.barrier_spread + 2.0 * zone.barrier_spread * random.uniform());
+    }
   }
+  for (double& barrier : drawn) barrier = std::max(barrier, 0.0);
 }
 
 }  // namespace mesoglass::catalog

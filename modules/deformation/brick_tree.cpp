@@ -9,6 +9,10 @@ namespace {
 // A brick is looked at a little before its slack is used up, so that rounding cannot make it late.
 constexpr double slack_used = 0.999;
 
+std::size_t slab_axis_of(const VoxelGrid& grid) noexcept {
+  return grid.dimensions() == 3 ? 2 : 1;
+}
+
 }  // namespace
 
 std::int64_t axis_gap(std::int64_t from, std::int64_t first, std::int64_t last, std::int64_t count) noexcept {
@@ -18,31 +22,49 @@ std::int64_t axis_gap(std::int64_t from, std::int64_t first, std::int64_t last, 
   return std::min(up, down);
 }
 
-BrickTree::BrickTree(const VoxelGrid& grid, Range own_slabs, const std::array<std::int64_t, 3>& edge,
-                     std::int64_t nearest_gap)
-    : grid_(grid),
-      counts_{grid.nx, grid.ny, grid.nz},
-      own_slabs_(own_slabs),
-      slab_axis_(grid.dimensions() == 3 ? 2 : 1) {
+std::vector<BrickLevel> brick_levels(const VoxelGrid& grid, Range own_slabs, const std::array<std::int64_t, 3>& edge,
+                                     std::int64_t nearest_gap) {
+  const std::array<std::int64_t, 3> counts = {grid.nx, grid.ny, grid.nz};
+  const std::size_t slab_axis = slab_axis_of(grid);
   const std::int64_t farthest = std::max({grid.nx, grid.ny, grid.nz}) / 2;
+  std::vector<BrickLevel> levels;
   std::size_t first = 0;
   for (std::int64_t scale = 1; scale == 1 || scale * nearest_gap < farthest; scale *= 2) {
     BrickLevel level;
     for (std::size_t axis = 0; axis < 3; ++axis) {
       level.edge[axis] = edge[axis] * scale;
-      level.bricks[axis] = (counts_[axis] + level.edge[axis] - 1) / level.edge[axis];
+      level.bricks[axis] = (counts[axis] + level.edge[axis] - 1) / level.edge[axis];
       level.own[axis] = {0, level.bricks[axis]};
     }
-    const std::int64_t slab_edge = level.edge[slab_axis_];
-    level.own[slab_axis_] = own_slabs.size() == 0
-                                ? Range{}
-                                : Range{own_slabs.begin / slab_edge, (own_slabs.end + slab_edge - 1) / slab_edge};
+    const std::int64_t slab_edge = level.edge[slab_axis];
+    level.own[slab_axis] = own_slabs.size() == 0
+                               ? Range{}
+                               : Range{own_slabs.begin / slab_edge, (own_slabs.end + slab_edge - 1) / slab_edge};
     level.first = first;
     first += level.count();
-    levels_.push_back(level);
+    levels.push_back(level);
   }
-  path_.assign(first, 0.0);
-  rest_.assign(first, 0.0);
+  return levels;
+}
+
+BrickTree::BrickTree(const VoxelGrid& grid, Range own_slabs, const std::array<std::int64_t, 3>& edge,
+                     std::int64_t nearest_gap)
+    : grid_(grid),
+      counts_{grid.nx, grid.ny, grid.nz},
+      own_slabs_(own_slabs),
+      slab_axis_(slab_axis_of(grid)),
+      levels_(brick_levels(grid, own_slabs, edge, nearest_gap)),
+      path_(levels_.back().first + levels_.back().count(), 0.0),
+      rest_(path_.size(), 0.0) {}
+
+double BrickTree::path_around(std::size_t leaf) const noexcept {
+  double sum = uniform_;
+  std::size_t brick = leaf;
+  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
+    brick = parent(level, brick);
+    sum += path_[brick];
+  }
+  return sum;
 }
 
 std::size_t BrickTree::leaf_of(const VoxelPlace& place) const noexcept {
@@ -114,14 +136,8 @@ void BrickTree::refresh(std::size_t level, std::size_t brick) noexcept {
 }
 
 void BrickTree::set_slack(std::size_t leaf, double slack_gpa) noexcept {
-  double around = 0.0;
+  rest_[leaf] = path_around(leaf) + slack_used * slack_gpa;
   std::size_t brick = leaf;
-  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-    brick = parent(level, brick);
-    around += path_[brick];
-  }
-  rest_[leaf] = uniform_ + around + slack_used * slack_gpa;
-  brick = leaf;
   for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
     brick = parent(level, brick);
     refresh(level + 1, brick);
@@ -129,15 +145,9 @@ void BrickTree::set_slack(std::size_t leaf, double slack_gpa) noexcept {
 }
 
 void BrickTree::limit_slack(std::size_t leaf, double slack_gpa) noexcept {
-  double around = 0.0;
-  std::size_t brick = leaf;
-  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-    brick = parent(level, brick);
-    around += path_[brick];
-  }
-  double rest = uniform_ + around + slack_used * slack_gpa;
+  double rest = path_around(leaf) + slack_used * slack_gpa;
   rest_[leaf] = std::min(rest_[leaf], rest);
-  brick = leaf;
+  std::size_t brick = leaf;
   for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
     brick = parent(level, brick);
     rest -= path_[brick];
@@ -164,13 +174,7 @@ void BrickTree::find_due(std::vector<std::uint32_t>& leaves) const {
 }
 
 double BrickTree::path(std::size_t leaf) const noexcept {
-  double sum = uniform_ + path_[leaf];
-  std::size_t brick = leaf;
-  for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-    brick = parent(level, brick);
-    sum += path_[brick];
-  }
-  return sum;
+  return path_around(leaf) + path_[leaf];
 }
 
 }  // namespace mesoglass::deformation

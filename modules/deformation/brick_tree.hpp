@@ -40,6 +40,11 @@ struct BrickLevel {
   }
 };
 
+// Bricks of all levels of a sample, the smallest first: each level's have twice the edges of those before. Levels end
+// where a next one's bricks would all lie nearer than `nearest_gap` * 2^level voxels to everybody. Pure.
+[[nodiscard]] std::vector<BrickLevel> brick_levels(const VoxelGrid& grid, Range own_slabs,
+                                                   const std::array<std::int64_t, 3>& edge, std::int64_t nearest_gap);
+
 // Level 0 has the smallest bricks; a brick of the next level joins two along each axis. Bricks of a level have the same
 // extent on every rank that holds a part of them. Nothing here is collective.
 //
@@ -49,7 +54,7 @@ struct BrickLevel {
 // their larger bricks only.
 class BrickTree {
  public:
-  // Levels end where a next one's bricks would all lie nearer than `nearest_gap` * 2^level voxels to everybody.
+  // With the levels of brick_levels().
   BrickTree(const VoxelGrid& grid, Range own_slabs, const std::array<std::int64_t, 3>& edge, std::int64_t nearest_gap);
 
   [[nodiscard]] const VoxelGrid& grid() const noexcept { return grid_; }
@@ -92,6 +97,8 @@ class BrickTree {
   }
 
  private:
+  // Paths of the larger bricks around a level-0 brick, and what is uniform.
+  [[nodiscard]] double path_around(std::size_t leaf) const noexcept;
   void find_due(std::size_t level, std::size_t brick, double around, std::vector<std::uint32_t>& leaves) const;
   template <typename Visit>
   void for_each_child(std::size_t level, std::size_t brick, Visit&& visit) const;

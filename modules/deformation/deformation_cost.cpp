@@ -44,22 +44,22 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
                                   8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
   } else {
     // FastEngine's: last strain, plastic strain, stress; softening; the stress of the bound; generation, bound and
-    // radius; type and domain; its share of the cache of modes and of the bricks' far fields.
+    // radius; type and domain; its share of the cache of modes and of the far fields.
     const auto places = static_cast<double>(mode_cache_places(static_cast<std::size_t>(own)));
     const auto row = padded_modes(modes);
     const auto block = static_cast<double>(sensitive_block_size(constants, row) + row);
-    const double bricks_a_voxel = planar ? 4.0 / 3.0 / 64.0 : 8.0 / 7.0 / 128.0;
-    const double brick_bytes = 8.0 * ((planar ? 3.0 : 4.0) * components + 3.0);
+    const auto [edge, nearest_gap] = brick_choice(glass.grid);
+    const auto far_fields = static_cast<double>(
+        FarField::bytes_needed(glass.grid, components, glass.grid.slabs_of(0, ranks), edge, nearest_gap));
     cost.memory_per_voxel_bytes = 8.0 * 3.0 * components + 8.0 + 4.0 * components + 4.0 * 3.0 + 5.0 +
-                                  places * (8.0 * block + 8.0) / own + bricks_a_voxel * brick_bytes;
+                                  (places * (8.0 * block + 8.0) + far_fields) / own;
   }
-  // Of the whole sample on every rank: the kernel; the fast engine's bounds, some four tables over an octant.
+  // Of the whole sample on every rank.
   const double kernel = 8.0 * components * (components + 1) / 2.0 * voxels / (planar ? 2.0 : 4.0);
-  const double octants = parameters.engine == EngineKind::fast ? 4.0 * 4.0 * voxels / (planar ? 4.0 : 8.0) : 0.0;
   // A spectrum for each component, and what is exchanged between ranks.
   const double solver = 8.0 * (components + (ranks > 1 ? 2.0 : 1.0)) * own;
   const double clusters = 42.0 * own;
-  cost.memory_per_voxel_bytes += (kernel + octants + solver) / own;
+  cost.memory_per_voxel_bytes += (kernel + solver) / own;
   cost.memory_per_rank_bytes = cost.memory_per_voxel_bytes * own + clusters;
 
   // Every voxel flips once where the plastic strain is about its mode's, so plastic flow of p makes about

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 namespace mesoglass::deformation {
@@ -12,18 +13,17 @@ namespace {
 // additions.
 constexpr double rounding_up = 1.0 + 1e-3;
 
+// A brick gets its look where less than this share of its slack is left, rather than be asked again soon.
+constexpr double least_share_left = 0.1;
+
 // The error of a linear field is computed at so many places from the centre of a brick to its faces, along each axis.
 constexpr std::int64_t samples_to_a_side = 2;
 
-std::int64_t wrapped(std::int64_t offset, std::int64_t count) noexcept {
+// The same offset on a periodic axis, from -count / 2 to count / 2.
+std::int64_t shortest(std::int64_t offset, std::int64_t count) noexcept {
   const std::int64_t remainder = offset % count;
-  return remainder < 0 ? remainder + count : remainder;
-}
-
-// Shortest periodic distance of an offset of less than a whole axis.
-std::int64_t axis_distance(std::int64_t offset, std::int64_t count) noexcept {
-  const std::int64_t distance = offset < 0 ? -offset : offset;
-  return std::min(distance, count - distance);
+  if (2 * remainder > count) return remainder - count;
+  return 2 * remainder < -count ? remainder + count : remainder;
 }
 
 // value[i] = max of value[j] for j >= i along every axis.
@@ -63,18 +63,12 @@ class KernelEntries {
   std::array<double, most_strain_components*(most_strain_components + 1) / 2> values_{};
 };
 
-VoxelPlace moved(VoxelPlace place, std::size_t axis, std::int64_t by) noexcept {
+VoxelPlace beside(VoxelPlace place, std::size_t axis, std::int64_t by) noexcept {
   place[axis] += by;
   return place;
 }
 
 }  // namespace
-
-void FarField::Visited::clear() noexcept {
-  brick.clear();
-  distance.clear();
-  offset.clear();
-}
 
 FarField::FarField(const elasticity::StressKernel& kernel, Range own_slabs, const std::array<std::int64_t, 3>& edge,
                    std::int64_t nearest_gap)
@@ -84,11 +78,24 @@ FarField::FarField(const elasticity::StressKernel& kernel, Range own_slabs, cons
       counts_{kernel.grid().nx, kernel.grid().ny, kernel.grid().nz},
       axes_(static_cast<std::size_t>(kernel.grid().dimensions())),
       components_(static_cast<std::size_t>(kernel.count())),
-      fields_(tree_.count() * (1 + axes_) * components_),
-      deviations_(tree_.count()),
+      far_(tree_.count(), (1 + axes_) * components_),
+      near_(tree_.leaf_count(), (1 + axes_) * components_),
+      marks_(tree_.leaf_count(), (1 + axes_) * components_),
+      slack_at_mark_(tree_.leaf_count()),
       views_(tree_.levels().size()) {
   for (std::size_t axis = 0; axis < 3; ++axis) half_[axis] = counts_[axis] / 2 + 1;
   fill_tables();
+}
+
+VoxelPlace FarField::reach_of(const VoxelGrid& grid, const std::vector<BrickLevel>& levels, std::size_t level,
+                              std::int64_t nearest_gap) noexcept {
+  VoxelPlace reach = {grid.nx / 2, grid.ny / 2, grid.dimensions() == 3 ? grid.nz / 2 : 0};
+  if (level + 1 == levels.size()) return reach;
+  const std::int64_t parent_gap = nearest_gap << (level + 1);
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    reach[axis] = std::min(reach[axis], parent_gap + levels[level + 1].edge[axis]);
+  }
+  return reach;
 }
 
 void FarField::fill_tables() {
@@ -99,7 +106,7 @@ void FarField::fill_tables() {
     const KernelEntries here = at(offset);
     beyond_.push_back(static_cast<float>(here.norm() * rounding_up));
     for (std::size_t axis = 0; axis < axes_; ++axis) {
-      const double norm = at(moved(offset, axis, 1)).add(1.0, at(moved(offset, axis, -1))).add(-2.0, here).norm();
+      const double norm = at(beside(offset, axis, 1)).add(1.0, at(beside(offset, axis, -1))).add(-2.0, here).norm();
       curvature[axis].push_back(static_cast<float>(norm * rounding_up));
     }
   });
@@ -110,10 +117,11 @@ void FarField::fill_tables() {
     const BrickLevel& level = tree_.levels()[index];
     const bool top = index + 1 == tree_.levels().size();
     const std::int64_t near_gap = nearest_gap_ << index;
+    kernels_.emplace_back(kernel_, level.edge[0], reach_of(kernel_.grid(), tree_.levels(), index, nearest_gap_));
     std::vector<float>& bound = deviation_at_.emplace_back();
     for_each_octant_offset([&](const VoxelPlace& offset) {
-      // No brick with its centre there is far from the source, or its parent is far as well.
-      bool near = true;
+      // No field is needed where the brick's parent is far as well, or above level 0 where a brick is near.
+      bool near = index > 0;
       bool parent_far = false;
       for (std::size_t axis = 0; axis < 3; ++axis) {
         near = near && offset[axis] + level.edge[axis] / 2 < near_gap;
@@ -130,19 +138,21 @@ double FarField::linear_error(const BrickLevel& level, const VoxelPlace& offset,
   std::array<KernelEntries, 4> field = {KernelEntries(kernel_, offset), KernelEntries(kernel_, offset),
                                         KernelEntries(kernel_, offset), KernelEntries(kernel_, offset)};
   for (std::size_t axis = 0; axis < axes_; ++axis) {
-    field[axis + 1] = KernelEntries(kernel_, moved(offset, axis, 1));
-    field[axis + 1].add(-1.0, KernelEntries(kernel_, moved(offset, axis, -1)));
+    field[axis + 1] = KernelEntries(kernel_, beside(offset, axis, 1));
+    field[axis + 1].add(-1.0, KernelEntries(kernel_, beside(offset, axis, -1)));
   }
   std::array<std::int64_t, 3> reach{};
   std::array<std::int64_t, 3> spacing = {1, 1, 1};
   std::size_t nearest = 0;
   double between = 0.0;
+  double roundings = BrickKernel::rounding;
   std::size_t stride = 1;
   for (std::size_t axis = 0; axis < axes_; ++axis) {
     reach[axis] = level.edge[axis] / 2;
     spacing[axis] = std::max<std::int64_t>(1, reach[axis] / samples_to_a_side);
     nearest += static_cast<std::size_t>(std::max<std::int64_t>(0, offset[axis] - reach[axis])) * stride;
     stride *= static_cast<std::size_t>(half_[axis]);
+    roundings += BrickKernel::rounding * static_cast<double>(reach[axis]);
   }
   for (std::size_t axis = 0; axis < axes_; ++axis) {
     if (spacing[axis] == 1) continue;
@@ -162,13 +172,33 @@ double FarField::linear_error(const BrickLevel& level, const VoxelPlace& offset,
       }
     }
   }
-  return (largest + between) * rounding_up;
+  return (largest + between + roundings * static_cast<double>(beyond_[nearest])) * rounding_up;
+}
+
+void FarField::Fields::reset() noexcept {
+  std::fill(values.begin(), values.end(), 0.0);
+  std::fill(deviations.begin(), deviations.end(), 0.0);
 }
 
 void FarField::reset() noexcept {
-  std::fill(fields_.begin(), fields_.end(), 0.0);
-  std::fill(deviations_.begin(), deviations_.end(), 0.0);
+  far_.reset();
+  near_.reset();
   tree_.reset();
+  make_all_due();
+}
+
+void FarField::make_all_due() noexcept {
+  std::fill(slack_at_mark_.begin(), slack_at_mark_.end(), -std::numeric_limits<double>::infinity());
+  tree_.make_all_due();
+}
+
+void FarField::add_uniform(std::span<const double> change) noexcept {
+  double square = 0.0;
+  for (std::size_t c = 0; c < change.size(); ++c) {
+    uniform_[c] += change[c];
+    square += change[c] * change[c];
+  }
+  tree_.add_uniform(std::sqrt(square));
 }
 
 VoxelPlace FarField::centre(std::size_t level, const std::array<std::int64_t, 3>& own_place) const noexcept {
@@ -219,41 +249,48 @@ void FarField::view(const VoxelPlace& source) {
     const AxisView& along_x = now.axes[0];
     for (std::size_t i = 0; i < along_x.gap.size(); ++i) {
       const auto brick = static_cast<std::int32_t>(i);
-      if (along_x.near[i]) now.near.push_back(brick);
       if (!along_x.parent_near[i]) continue;
-      const std::int64_t offset = centre(index, {static_cast<std::int64_t>(i), 0, 0})[0] - source[0];
-      for (Visited* list : {&now.all, &now.not_near}) {
-        if (list == &now.not_near && along_x.near[i]) continue;
-        list->brick.push_back(brick);
-        list->distance.push_back(static_cast<std::int32_t>(axis_distance(offset, counts_[0])));
-        list->offset.push_back(static_cast<std::int32_t>(wrapped(offset, counts_[0])));
+      const auto offset = static_cast<std::int32_t>(
+          shortest(centre(index, {static_cast<std::int64_t>(i), 0, 0})[0] - source[0], counts_[0]));
+      for (std::vector<Run>* runs : {&now.all, along_x.near[i] ? &now.near : &now.not_near}) {
+        if (!runs->empty()) {
+          Run& last = runs->back();
+          const auto edges = static_cast<std::int32_t>(level.edge[0]) * last.count;
+          if (last.first + last.count == brick && last.offset + edges == offset) {
+            ++last.count;
+            continue;
+          }
+        }
+        runs->push_back({brick, 1, offset});
       }
     }
   }
 }
 
-void FarField::add_row(std::size_t level, std::int64_t y, std::int64_t z, const Visited& visited,
-                       const VoxelPlace& source, std::span<const double> strain, double norm) {
-  const std::size_t count = visited.brick.size();
-  if (count == 0) return;
+void FarField::add_row(std::size_t level, std::int64_t y, std::int64_t z, std::span<const Run> runs,
+                       const VoxelPlace& source, const StrainFactors& strain, double norm, bool near) {
+  const BrickLevel& bricks = tree_.levels()[level];
   const VoxelPlace middle = centre(level, {0, y, z});
-  const std::int64_t dy = middle[1] - source[1];
-  const std::int64_t dz = middle[2] - source[2];
+  const std::int64_t dy = shortest(middle[1] - source[1], counts_[1]);
+  const std::int64_t dz = shortest(middle[2] - source[2], counts_[2]);
   const LevelView& now = views_[level];
-  const std::size_t row =
-      octant_row(now.axes[1].gap[static_cast<std::size_t>(y)], now.axes[2].gap[static_cast<std::size_t>(z)]);
-  const std::size_t offset_row = octant_row(axis_distance(dy, counts_[1]), axis_distance(dz, counts_[2]));
-  const std::size_t first = tree_.levels()[level].at(0, y, z);
-  kernel_.superpose_linear(visited.offset, dy, dz, strain, visited.brick,
-                           fields_.data() + first * (1 + axes_) * components_);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto x = static_cast<std::size_t>(visited.brick[i]);
-    const std::size_t brick = first + x;
-    const std::size_t at = row + static_cast<std::size_t>(now.axes[0].gap[x]);
-    const double deviation =
-        norm * static_cast<double>(deviation_at_[level][offset_row + static_cast<std::size_t>(visited.distance[i])]);
-    deviations_[brick] += deviation;
-    tree_.add_path(brick, norm * static_cast<double>(beyond_[at]) + 2.0 * deviation);
+  const float* beyond = beyond_.data() + octant_row(now.axes[1].gap[static_cast<std::size_t>(y)],
+                                                    now.axes[2].gap[static_cast<std::size_t>(z)]);
+  const float* deviation_at = deviation_at_[level].data() + octant_row(std::abs(dy), std::abs(dz));
+  const std::size_t row = bricks.at(0, y, z);
+  Fields& fields = near ? near_ : far_;
+  for (const Run& run : runs) {
+    const std::size_t first = row + static_cast<std::size_t>(run.first);
+    kernels_[level].add(run.offset, dy, dz, strain, static_cast<std::size_t>(run.count),
+                        fields.values.data() + first * (1 + axes_) * components_);
+    for (std::int32_t i = 0; i < run.count; ++i) {
+      const std::size_t brick = first + static_cast<std::size_t>(i);
+      const std::int64_t distance = std::abs(run.offset + i * bricks.edge[0]);
+      const double deviation = norm * static_cast<double>(deviation_at[distance]);
+      fields.deviations[brick] += deviation;
+      const std::int32_t gap = now.axes[0].gap[static_cast<std::size_t>(run.first + i)];
+      tree_.add_path(brick, norm * static_cast<double>(beyond[gap]) + (near ? 0.0 : 2.0 * deviation));
+    }
   }
 }
 
@@ -261,6 +298,7 @@ void FarField::add_transformation(const VoxelPlace& source, std::span<const doub
   double square = 0.0;
   for (const double component : strain) square += component * component;
   const double norm = std::sqrt(square) * rounding_up;
+  const StrainFactors factors(kernel_, strain);
   view(source);
   for (std::size_t level = 0; level < views_.size(); ++level) {
     const LevelView& now = views_[level];
@@ -272,22 +310,66 @@ void FarField::add_transformation(const VoxelPlace& source, std::span<const doub
         const auto at_y = static_cast<std::size_t>(y);
         if (!now.axes[1].parent_near[at_y]) continue;
         const bool near_row = now.axes[1].near[at_y] && now.axes[2].near[at_z];
-        add_row(level, y, z, near_row ? now.not_near : now.all, source, strain, norm);
+        add_row(level, y, z, near_row ? now.not_near : now.all, source, factors, norm, false);
         if (!near_row) continue;
-        const std::size_t first = bricks.at(0, y, z);
-        const std::size_t row = octant_row(now.axes[1].gap[at_y], now.axes[2].gap[at_z]);
-        for (const std::int32_t x : now.near) {
-          const auto at_x = static_cast<std::size_t>(x);
-          if (level > 0) {
-            tree_.refresh(level, first + at_x);
-          } else {
-            const auto gap = static_cast<std::size_t>(now.axes[0].gap[at_x]);
-            tree_.add_path(first + at_x, norm * static_cast<double>(beyond_[row + gap]));
+        if (level == 0) {
+          add_row(level, y, z, now.near, source, factors, norm, true);
+        } else {
+          for (const Run& run : now.near) {
+            const std::size_t first = bricks.at(run.first, y, z);
+            for (std::size_t i = 0; i < static_cast<std::size_t>(run.count); ++i) tree_.refresh(level, first + i);
           }
         }
       }
     }
   }
+}
+
+double FarField::moved(std::size_t leaf, const LocalField& field) const noexcept {
+  const std::size_t values = (1 + axes_) * components_;
+  const double* near = near_.values.data() + leaf * values;
+  const double* mark = marks_.values.data() + leaf * values;
+  const BrickLevel& level = tree_.levels().front();
+  double total = field.deviation + near_.deviations[leaf] - marks_.deviations[leaf];
+  for (std::size_t part = 0; part <= axes_; ++part) {
+    double square = 0.0;
+    for (std::size_t c = 0; c < components_; ++c, ++near, ++mark) {
+      const double far = part == 0 ? field.value[c] + uniform_[c] : field.gradient[part - 1][c];
+      const double difference = far + *near - *mark;
+      square += difference * difference;
+    }
+    total += std::sqrt(square) * (part == 0 ? 1.0 : static_cast<double>(level.edge[part - 1] / 2));
+  }
+  return total;
+}
+
+void FarField::set_slack(std::size_t leaf, const LocalField& field, double slack_gpa) noexcept {
+  const std::size_t values = (1 + axes_) * components_;
+  const double* near = near_.values.data() + leaf * values;
+  double* mark = marks_.values.data() + leaf * values;
+  for (std::size_t c = 0; c < components_; ++c) mark[c] = field.value[c] + uniform_[c] + near[c];
+  for (std::size_t axis = 0; axis < axes_; ++axis) {
+    for (std::size_t c = 0; c < components_; ++c) {
+      const std::size_t at = (1 + axis) * components_ + c;
+      mark[at] = field.gradient[axis][c] + near[at];
+    }
+  }
+  marks_.deviations[leaf] = field.deviation + near_.deviations[leaf];
+  slack_at_mark_[leaf] = slack_gpa;
+  tree_.set_slack(leaf, slack_gpa);
+}
+
+void FarField::limit_slack(std::size_t leaf, const LocalField& field, double slack_gpa) noexcept {
+  // From the mark a later movement may lead back here first.
+  slack_at_mark_[leaf] = std::min(slack_at_mark_[leaf], slack_gpa - moved(leaf, field));
+  tree_.limit_slack(leaf, slack_gpa);
+}
+
+bool FarField::rests(std::size_t leaf, const LocalField& field) noexcept {
+  const double left = slack_at_mark_[leaf] - moved(leaf, field);
+  if (!(left > least_share_left * slack_at_mark_[leaf])) return false;
+  tree_.set_slack(leaf, left);
+  return true;
 }
 
 LocalField FarField::local(std::size_t leaf) const noexcept {
@@ -296,7 +378,7 @@ LocalField FarField::local(std::size_t leaf) const noexcept {
   std::size_t brick = leaf;
   for (std::size_t level = 0; level < views_.size(); ++level) {
     const VoxelPlace middle = centre(level, tree_.levels()[level].place(brick));
-    const double* field = fields_.data() + brick * (1 + axes_) * components_;
+    const double* field = far_.values.data() + brick * (1 + axes_) * components_;
     for (std::size_t c = 0; c < components_; ++c) {
       result.value[c] += field[c];
       for (std::size_t axis = 0; axis < axes_; ++axis) {
@@ -305,7 +387,7 @@ LocalField FarField::local(std::size_t leaf) const noexcept {
         result.value[c] += gradient * static_cast<double>(result.centre[axis] - middle[axis]);
       }
     }
-    result.deviation += deviations_[brick];
+    result.deviation += far_.deviations[brick];
     if (level + 1 < views_.size()) brick = tree_.parent(level, brick);
   }
   return result;
@@ -314,7 +396,26 @@ LocalField FarField::local(std::size_t leaf) const noexcept {
 std::size_t FarField::memory_bytes() const noexcept {
   std::size_t tables = beyond_.capacity();
   for (const auto& table : deviation_at_) tables += table.capacity();
-  return tree_.memory_bytes() + tables * sizeof(float) + (fields_.capacity() + deviations_.capacity()) * sizeof(double);
+  std::size_t kernels = 0;
+  for (const BrickKernel& kernel : kernels_) kernels += kernel.memory_bytes();
+  return tree_.memory_bytes() + kernels + tables * sizeof(float) + far_.memory_bytes() + near_.memory_bytes() +
+         marks_.memory_bytes() + slack_at_mark_.capacity() * sizeof(double);
+}
+
+std::size_t FarField::bytes_needed(const VoxelGrid& grid, int rows, Range own_slabs,
+                                   const std::array<std::int64_t, 3>& edge, std::int64_t nearest_gap) {
+  const auto levels = brick_levels(grid, own_slabs, edge, nearest_gap);
+  const auto octant = static_cast<std::size_t>((grid.nx / 2 + 1) * (grid.ny / 2 + 1) * (grid.nz / 2 + 1));
+  std::size_t bytes = octant * (levels.size() + 1) * sizeof(float);
+  for (std::size_t level = 0; level < levels.size(); ++level) {
+    bytes += BrickKernel::bytes_needed(rows, grid.dimensions(), levels[level].edge[0],
+                                       reach_of(grid, levels, level, nearest_gap));
+  }
+  const std::size_t field = static_cast<std::size_t>((1 + grid.dimensions()) * rows) + 1;
+  const std::size_t leaves = levels.front().count();
+  const std::size_t bricks = levels.back().first + levels.back().count();
+  // Far fields, path and rest of every brick; near fields, marks and slacks of the smallest.
+  return bytes + sizeof(double) * (bricks * (field + 2) + leaves * (2 * field + 1));
 }
 
 }  // namespace mesoglass::deformation

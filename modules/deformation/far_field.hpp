@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "deformation/brick_kernel.hpp"
 #include "deformation/brick_tree.hpp"
 #include "deformation/voxel_state.hpp"
 #include "elasticity/stress_kernel.hpp"
@@ -43,7 +44,11 @@ struct LocalField {
 //
 // The tree's paths bound how far stress moves by each transformation: |e| times the largest Frobenius norm of the
 // kernel at the brick's gap or farther, and twice what the deviation grew by, as this can be seen on both ends of a
-// movement. Nothing here is collective, and every brick has the same field on every rank that holds a part of it.
+// movement. Movements by many transformations mostly cancel, so a brick whose path has used up its slack is asked how
+// far it really moved since its slack was set: by the difference of the linear fields, of near transformations too,
+// which for this purpose have one of their own.
+//
+// Nothing here is collective, and every brick has the same field on every rank that holds a part of it.
 class FarField {
  public:
   // The kernel must outlive the field.
@@ -55,6 +60,8 @@ class FarField {
 
   // No transformation has happened.
   void reset() noexcept;
+  // The mean stress changes by these components.
+  void add_uniform(std::span<const double> change) noexcept;
   // One with the strain rows `strain` at `source`; its stress near by is left to the caller, who finds the rows of own
   // voxels with for_each_near_run().
   void add_transformation(const VoxelPlace& source, std::span<const double> strain);
@@ -65,7 +72,20 @@ class FarField {
   [[nodiscard]] bool is_near(const VoxelPlace& source, const std::array<Range, 3>& brick) const noexcept;
   [[nodiscard]] LocalField local(std::size_t leaf) const noexcept;
 
+  // For a brick of level 0 with its present field, as local() tells it. No voxel of it needs a look before its stress
+  // has moved by `slack_gpa` more:
+  void set_slack(std::size_t leaf, const LocalField& field, double slack_gpa) noexcept;
+  // One of its voxels needs a look before that:
+  void limit_slack(std::size_t leaf, const LocalField& field, double slack_gpa) noexcept;
+  // Whether a due brick needs no look after all, since its stress moved by less than its path; then it is due later.
+  [[nodiscard]] bool rests(std::size_t leaf, const LocalField& field) noexcept;
+  // Every brick needs a look.
+  void make_all_due() noexcept;
+
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
+  // What a field with kernels of so many rows takes.
+  [[nodiscard]] static std::size_t bytes_needed(const VoxelGrid& grid, int rows, Range own_slabs,
+                                                const std::array<std::int64_t, 3>& edge, std::int64_t nearest_gap);
 
  private:
   // Own bricks of a level along one axis, as the last transformation sees them.
@@ -73,25 +93,39 @@ class FarField {
     std::vector<std::int32_t> gap;
     std::vector<char> near, parent_near;
   };
-  // Those along x that a row of bricks visits.
-  struct Visited {
-    std::vector<std::int32_t> brick;
-    std::vector<std::int32_t> offset, distance;  // of the centre from the source along x
-    void clear() noexcept;
+  // Bricks in a row along x whose centres are an edge apart as the last transformation sees them.
+  struct Run {
+    std::int32_t first, count;
+    std::int32_t offset;  // of the first one's centre from the source along x
   };
   struct LevelView {
     std::array<AxisView, 3> axes;
-    Visited all, not_near;
-    std::vector<std::int32_t> near;
+    std::vector<Run> all, near, not_near;
+  };
+  // Linear fields of bricks: [brick][value, gradient along x, y(, z)][component], and the largest errors of each.
+  struct Fields {
+    std::vector<double> values;      // GPa, GPa a voxel
+    std::vector<double> deviations;  // GPa
+    Fields(std::size_t bricks, std::size_t values_a_brick) : values(bricks * values_a_brick), deviations(bricks) {}
+    void reset() noexcept;
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+      return (values.capacity() + deviations.capacity()) * sizeof(double);
+    }
   };
 
   void view(const VoxelPlace& source);
-  void add_row(std::size_t level, std::int64_t y, std::int64_t z, const Visited& visited, const VoxelPlace& source,
-               std::span<const double> strain, double norm);
+  // Adds a transformation to the fields of a row of bricks; those that are near leave the deviation out of their path.
+  void add_row(std::size_t level, std::int64_t y, std::int64_t z, std::span<const Run> runs, const VoxelPlace& source,
+               const StrainFactors& strain, double norm, bool near);
+  // How far the known stress of the brick's voxels moved at most since set_slack(), with what its deviation grew by.
+  [[nodiscard]] double moved(std::size_t leaf, const LocalField& field) const noexcept;
   [[nodiscard]] VoxelPlace centre(std::size_t level, const std::array<std::int64_t, 3>& own_place) const noexcept;
   [[nodiscard]] std::size_t octant_row(std::int64_t gap_y, std::int64_t gap_z) const noexcept {
     return static_cast<std::size_t>((gap_z * half_[1] + gap_y) * half_[0]);
   }
+  // How far along each axis centres of a level's bricks may be from a source that their parents are near to.
+  [[nodiscard]] static VoxelPlace reach_of(const VoxelGrid& grid, const std::vector<BrickLevel>& levels,
+                                           std::size_t level, std::int64_t nearest_gap) noexcept;
   void fill_tables();
   // Bound on the error of the linear field around a centre at `offset` from a strain of norm 1, in GPa; `curvature` are
   // the largest second differences along each axis at a distance or farther.
@@ -115,8 +149,12 @@ class FarField {
   std::array<std::int64_t, 3> half_;  // entries of the tables along each axis: distances 0 to n / 2
   std::vector<float> beyond_;         // largest kernel norm (GPa) at these distances or farther, [dz][dy][dx]
   std::vector<std::vector<float>> deviation_at_;  // of each level's linear field, by offset of the centre, GPa
-  std::vector<double> fields_;                    // [brick of all levels][value, gradient along x, y(, z)][component]
-  std::vector<double> deviations_;                // GPa
+  std::vector<BrickKernel> kernels_;              // of each level
+  Fields far_;                                    // of all levels
+  Fields near_;                                   // of level 0, by near transformations
+  Fields marks_;                                  // of level 0, all together when its slack was set
+  std::vector<double> slack_at_mark_;             // GPa
+  StrainComponents uniform_{};                    // GPa
   std::vector<LevelView> views_;
 };
 

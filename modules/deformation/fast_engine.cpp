@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace mesoglass::deformation {
 namespace {
 
 // A bound is this many times the rate it was found from: looser bounds cost rejected candidates, tighter ones looks.
-constexpr double bound_margin = 4.0;
+constexpr double bound_margin = 8.0;
 
 // All least bounds together make about as many candidates as there are events when the whole sample flows, which then
 // are rejected; but nobody whose rate is below the least bound has to be looked at.
@@ -28,12 +29,9 @@ constexpr std::int64_t patience = 1000;
 constexpr double lower_by = 1e-6;
 constexpr double smallest_bound = 1e-36;  // 1/s, in single precision's range
 
-// Edges of the smallest bricks, and how near (voxels) an event's stress is added at once, chosen by time an event
-// (docs/deformation.md). Bricks are longer along x, where voxels are neighbours in memory.
-constexpr std::array<std::int64_t, 3> planar_brick = {8, 8, 1};
-constexpr std::array<std::int64_t, 3> solid_brick = {8, 4, 4};
-constexpr std::int64_t planar_nearest_gap = 32;
-constexpr std::int64_t solid_nearest_gap = 12;
+// Chosen by time an event (docs/deformation.md). Bricks are longer along x, where voxels are neighbours in memory.
+constexpr BrickChoice planar_bricks = {{8, 8, 1}, 32};
+constexpr BrickChoice solid_bricks = {{8, 4, 4}, 8};
 
 // A bound is only taken from a stress with a deviation if its radius is this many times wider.
 constexpr double radius_a_deviation = 2.0;
@@ -85,6 +83,10 @@ std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
   return std::clamp<std::size_t>(own_voxels / 16, 1024, 65536);
 }
 
+BrickChoice brick_choice(const VoxelGrid& grid) noexcept {
+  return grid.dimensions() == 2 ? planar_bricks : solid_bricks;
+}
+
 FastEngine::FastEngine(const Communicator& communicator, const DeformationParameters& parameters,
                        const catalog::Catalog& glass)
     : communicator_(communicator),
@@ -98,9 +100,8 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
       solver_(communicator, glass.grid, matrix_moduli(parameters, glass), kernel_.basis()),
       state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()),
       rates_(glass.grid.voxel_count(), largest_rate(parameters, glass)),
-      far_(kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()),
-           glass.grid.dimensions() == 2 ? planar_brick : solid_brick,
-           glass.grid.dimensions() == 2 ? planar_nearest_gap : solid_nearest_gap),
+      far_(kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()), brick_choice(glass.grid).edge,
+           brick_choice(glass.grid).nearest_gap),
       log_limit_(log_limit_for(glass.grid)),
       cache_(1, 1) {
   constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
@@ -120,8 +121,13 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   rates_.assign(state_.bound_rate);
 }
 
-double FastEngine::temporary_softening(const LiveSoftening& entry) const noexcept {
-  return entry.at_event * std::exp(-entry.age_s / recovery_time_s_);
+const VoxelState& FastEngine::state() {
+  for (std::size_t entry = 0; entry < state_.live.size(); ++entry) state_.live[entry].age_s = live_age_s(entry);
+  return state_;
+}
+
+double FastEngine::temporary_softening(std::size_t entry) const noexcept {
+  return state_.live[entry].at_event * std::exp(-live_age_s(entry) / recovery_time_s_);
 }
 
 FastEngine::KnownStress FastEngine::known_stress(std::size_t own_voxel, const LocalField& field) const noexcept {
@@ -176,7 +182,7 @@ const double* FastEngine::modes_of(std::size_t own_voxel) {
   // The same modes with barriers that temporary softening lowers further.
   const std::size_t row = padded(own_voxel);
   const std::size_t size = sensitive_block_size(constants_, row);
-  const double temporary = temporary_softening(state_.live[live->second]);
+  const double temporary = temporary_softening(live->second);
   std::copy_n(cached, size, scratch_.begin());
   for (std::size_t mode = 0; mode < static_cast<std::size_t>(modes_.count(own_voxel)); ++mode) {
     scratch_[mode] *= std::exp(-cached[size + mode] * temporary);
@@ -234,14 +240,15 @@ FastEngine::Evaluation FastEngine::evaluate(std::size_t own_voxel, const LocalFi
     const double rounding = 1e-6 * (1.0 + norm_of(std::span(known.stress).first(components)));
     const double radius = std::min(std::max(0.0, found.radius_gpa * (1.0 - 1e-6) - rounding), 1e30);
     state_.bound_radius[own_voxel] = static_cast<float>(radius);
-    far_.tree().limit_slack(far_.tree().leaf_of(place_of(own_voxel)), radius - known.deviation);
+    far_.limit_slack(far_.tree().leaf_of(place_of(own_voxel)), field, radius - known.deviation);
   }
   return {found.rate, found.steepest_kt * known.deviation};
 }
 
 void FastEngine::look_through(std::size_t brick) {
-  const auto voxels = far_.tree().own_extent(brick);
   const LocalField field = far_.local(brick);
+  if (far_.rests(brick, field)) return;
+  const auto voxels = far_.tree().own_extent(brick);
   const StressRows arrays{state_.stress_fluctuation.data(), state_.bound_stress.data(), state_.bound_radius.data(),
                           state_.count(), state_.components};
   std::array<StressRow, most_brick_rows> rows;
@@ -258,7 +265,7 @@ void FastEngine::look_through(std::size_t brick) {
   std::array<double, most_brick_voxels> left;
   double least =
       slack_of_rows(arrays, std::span(rows).first(row_count), length, field.gradient[0], left.data()) - field.deviation;
-  if (least >= 0.0) return far_.tree().set_slack(brick, least);
+  if (least >= 0.0) return far_.set_slack(brick, field, least);
   least = std::numeric_limits<double>::infinity();
   for (std::size_t index = 0; index < row_count * length; ++index) {
     double slack = left[index] - field.deviation;
@@ -275,7 +282,7 @@ void FastEngine::look_through(std::size_t brick) {
     }
     least = std::min(least, slack);
   }
-  far_.tree().set_slack(brick, least);
+  far_.set_slack(brick, field, least);
 }
 
 double FastEngine::slack_of(std::size_t own_voxel, const LocalField& field) const noexcept {
@@ -318,29 +325,28 @@ void FastEngine::set_mean_stress(std::span<const double> components) {
     change[c] = components[c] - mean_stress_[c];
     mean_stress_[c] = components[c];
   }
-  const double distance = norm_of(change);
-  if (distance == 0.0) return;
-  far_.tree().add_uniform(distance);
+  if (change == StrainComponents{}) return;
+  far_.add_uniform(std::span(change).first(components.size()));
   settled_ = false;
 }
 
 void FastEngine::age_live(double elapsed_s) {
   const double lifetime = recovery_times_until_forgotten * recovery_time_s_;
-  // Every rank knows the ages of all, so that all know when somebody's voxel has to be looked at.
   for (double& age : live_ages_) age += elapsed_s;
-  const auto forgotten =
-      std::remove_if(live_ages_.begin(), live_ages_.end(), [lifetime](double age) { return age > lifetime; });
-  if (forgotten != live_ages_.end()) settled_ = false;
-  live_ages_.erase(forgotten, live_ages_.end());
-
+  std::size_t forgotten = 0;
+  while (forgotten < live_ages_.size() && live_ages_[forgotten] > lifetime) ++forgotten;
+  if (forgotten == 0) return;
+  // Every rank knows the ages of all, so that all know when somebody's voxel has to be looked at.
+  settled_ = false;
+  first_live_birth_ += forgotten;
+  live_ages_.erase(live_ages_.begin(), live_ages_.begin() + static_cast<std::ptrdiff_t>(forgotten));
   for (std::size_t entry = 0; entry < state_.live.size();) {
-    state_.live[entry].age_s += elapsed_s;
-    if (state_.live[entry].age_s > lifetime) {
-      unevaluated_.push_back(static_cast<std::uint32_t>(local(state_.live[entry].voxel)));
-      forget_live(entry);
-    } else {
+    if (live_births_[entry] >= first_live_birth_) {
       ++entry;
+      continue;
     }
+    unevaluated_.push_back(static_cast<std::uint32_t>(local(state_.live[entry].voxel)));
+    forget_live(entry);
   }
 }
 
@@ -348,10 +354,11 @@ void FastEngine::forget_live(std::size_t entry) {
   live_at_.erase(local(state_.live[entry].voxel));
   if (entry + 1 < state_.live.size()) {
     state_.live[entry] = state_.live.back();
+    live_births_[entry] = live_births_.back();
     live_at_[local(state_.live[entry].voxel)] = entry;
-    // The moved one has still to age where age_live is at work: it stands at `entry`, which is visited next.
   }
   state_.live.pop_back();
+  live_births_.pop_back();
 }
 
 FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomStream& choice) {
@@ -392,7 +399,7 @@ FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomSt
 void FastEngine::lower_least_bound() {
   least_bound_now_ = std::max(least_bound_now_ * lower_by, smallest_bound);
   std::fill(state_.bound_radius.begin(), state_.bound_radius.end(), -1.0F);
-  far_.tree().make_all_due();
+  far_.make_all_due();
   settled_ = false;
 }
 
@@ -468,6 +475,7 @@ void FastEngine::change_own_voxel(const Transformation& flip) {
   if (kinetics_.temporary_softening > 0.0) {
     live_at_[voxel] = state_.live.size();
     state_.live.push_back({flip.voxel, kinetics_.temporary_softening * square, 0.0});
+    live_births_.push_back(first_live_birth_ + live_ages_.size());  // whose age transform() adds
   }
   unevaluated_.push_back(static_cast<std::uint32_t>(voxel));
 }
@@ -476,9 +484,10 @@ void FastEngine::add_stress(const Transformation& flip) {
   const auto components = static_cast<std::size_t>(state_.components);
   const std::span<const double> strain(flip.strain.data(), components);
   const VoxelPlace source = glass_.grid.coordinates(flip.voxel);
+  const elasticity::StressKernel::Source kernel_source(kernel_, flip.voxel, strain);
   far_.add_transformation(source, strain);
   far_.for_each_near_run([&](std::int64_t x, std::int64_t count, std::int64_t y, std::int64_t z) {
-    kernel_.superpose_row(flip.voxel, strain, x, count, y, z,
+    kernel_.superpose_row(kernel_source, x, count, y, z,
                           state_.stress_fluctuation.data() + local(glass_.grid.index(x, y, z)), state_.count());
   });
   log_.push_back({source, flip.strain});
@@ -572,13 +581,19 @@ void FastEngine::restore(VoxelState state) {
                 "a state without bounds of its voxels' rates (the direct engine's): go on with --engine direct", true);
   }
   state_ = std::move(state);
-  live_at_.clear();
-  for (std::size_t entry = 0; entry < state_.live.size(); ++entry) live_at_[local(state_.live[entry].voxel)] = entry;
   const auto live = communicator_.all_gather(std::span<const LiveSoftening>(state_.live));
   live_ages_.clear();
   for (const LiveSoftening& entry : live) live_ages_.push_back(entry.age_s);
-  std::sort(live_ages_.begin(), live_ages_.end());
+  std::sort(live_ages_.begin(), live_ages_.end(), std::greater<>());
   live_ages_.erase(std::unique(live_ages_.begin(), live_ages_.end()), live_ages_.end());
+  first_live_birth_ = 0;
+  live_births_.clear();
+  live_at_.clear();
+  for (std::size_t entry = 0; entry < state_.live.size(); ++entry) {
+    live_at_[local(state_.live[entry].voxel)] = entry;
+    const auto age = std::lower_bound(live_ages_.begin(), live_ages_.end(), state_.live[entry].age_s, std::greater<>());
+    live_births_.push_back(static_cast<std::size_t>(age - live_ages_.begin()));
+  }
   log_.clear();
   unevaluated_.clear();
   unstable_.clear();

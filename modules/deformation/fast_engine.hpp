@@ -2,6 +2,7 @@
 // number of voxels. docs/theory-deformation.md argues that it is exact.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,14 @@ namespace mesoglass::deformation {
 
 // Voxels whose modes the engine keeps at hand on a rank with `own_voxels`; the others' are drawn anew when needed.
 [[nodiscard]] std::size_t mode_cache_places(std::size_t own_voxels) noexcept;
+
+// The bricks of far_field.hpp that the engine takes for a sample: edges of the smallest and how near (voxels) an
+// event's stress is added at once.
+struct BrickChoice {
+  std::array<std::int64_t, 3> edge;
+  std::int64_t nearest_gap;
+};
+[[nodiscard]] BrickChoice brick_choice(const VoxelGrid& grid) noexcept;
 
 // Thinning (Lewis and Shedler 1979) with a bound on every voxel's rate. A candidate voxel is drawn from the bounds, its
 // true rate is computed from its exact stress, and it is accepted with the ratio of the two. A bound holds while the
@@ -44,7 +53,7 @@ class FastEngine final : public Engine {
   [[nodiscard]] double transform(std::span<const Transformation> transformations) override;
   [[nodiscard]] double total_rate() override;
   [[nodiscard]] double fluctuation_energy_ev() override { return energy_ev_; }
-  [[nodiscard]] const VoxelState& state() override { return state_; }
+  [[nodiscard]] const VoxelState& state() override;
   void synchronise() override;
   [[nodiscard]] bool resumable() const override { return log_.empty() && settled_; }
   void restore(VoxelState state) override;
@@ -88,7 +97,10 @@ class FastEngine final : public Engine {
   [[nodiscard]] VoxelPlace place_of(std::size_t own_voxel) const noexcept {
     return glass_.grid.coordinates(state_.own.begin + static_cast<std::int64_t>(own_voxel));
   }
-  [[nodiscard]] double temporary_softening(const LiveSoftening& entry) const noexcept;
+  [[nodiscard]] double live_age_s(std::size_t entry) const noexcept {
+    return live_ages_[live_births_[entry] - first_live_birth_];
+  }
+  [[nodiscard]] double temporary_softening(std::size_t entry) const noexcept;
   [[nodiscard]] KnownStress known_stress(std::size_t own_voxel, const LocalField& field) const noexcept;
   [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
   // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
@@ -131,7 +143,12 @@ class FastEngine final : public Engine {
   elasticity::PeriodicSolver solver_;
   VoxelState state_;
   std::unordered_map<std::size_t, std::size_t> live_at_;  // own voxel to its entry in state_.live
-  std::vector<double> live_ages_;  // s, of all ranks' voxels with temporary softening, each age once
+  // Ages (s) of all ranks' voxels with temporary softening, those that transformed together once, the oldest first; the
+  // numbers of own voxels' ages, counted since the start, beside state_.live; and the number of the oldest. The ages in
+  // state_.live are brought up to date when it is asked for.
+  std::vector<double> live_ages_;
+  std::vector<std::size_t> live_births_;
+  std::size_t first_live_birth_ = 0;
   StrainComponents mean_stress_{};
   double energy_ev_ = 0.0;
 

@@ -5,15 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/vector_clones.hpp"
 #include "deformation/rate_kernel.hpp"
-
-// One binary that uses the wider registers where the processor has them. Nothing is contracted or reassociated, so the
-// bits are the same with all of them.
-#if defined(__x86_64__)
-#define MESOGLASS_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define MESOGLASS_VECTOR_CLONES
-#endif
 
 namespace mesoglass::deformation {
 

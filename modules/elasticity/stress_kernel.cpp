@@ -7,15 +7,9 @@
 
 #include "core/communicator.hpp"
 #include "core/fft.hpp"
+#include "core/vector_clones.hpp"
 #include "elasticity/discrete_green_operator.hpp"
 #include "elasticity/slab_transform.hpp"
-
-// One binary that uses the wider registers where the processor has them. No contraction, so the bits are the same.
-#if defined(__x86_64__)
-#define MESOGLASS_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define MESOGLASS_VECTOR_CLONES
-#endif
 
 namespace mesoglass::elasticity {
 
@@ -54,14 +48,6 @@ template <int Count, int A = 0>
   if constexpr (A + 1 < Count) {
     add_rows<Count, A + 1>(table, table_stride, coefficient, stress, stress_stride, length);
   }
-}
-
-// stress[a] += factor * that sum at one place.
-template <int Count, int A = 0>
-[[gnu::always_inline]] inline void add_place(const double* table, std::size_t table_stride, const double* coefficient,
-                                             double factor, double* stress) noexcept {
-  stress[A] += factor * row_sum<Count, A, Count - 1>(table, table_stride, coefficient, 0);
-  if constexpr (A + 1 < Count) add_place<Count, A + 1>(table, table_stride, coefficient, factor, stress);
 }
 
 MESOGLASS_VECTOR_CLONES void add_two_rows(const double* table, std::size_t table_stride, const double* coefficient,
@@ -131,6 +117,19 @@ StressKernel::StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli,
   }
 }
 
+std::size_t StressKernel::mirror(std::int64_t& dy, std::int64_t& dz) const noexcept {
+  std::size_t mirrored = 0;
+  if (2 * dy > grid_.ny) {
+    dy = grid_.ny - dy;
+    mirrored |= 1;
+  }
+  if (2 * dz > grid_.nz) {
+    dz = grid_.nz - dz;
+    mirrored |= 2;
+  }
+  return mirrored;
+}
+
 std::size_t StressKernel::row_offset(std::int64_t dy, std::int64_t dz) const noexcept {
   return static_cast<std::size_t>((dz * half_y_ + dy) * pairs_ * grid_.nx);
 }
@@ -144,32 +143,16 @@ std::size_t StressKernel::pair(int a, int b) const noexcept {
 double StressKernel::value(int a, int b, std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept {
   std::int64_t y = wrapped(dy, grid_.ny);
   std::int64_t z = wrapped(dz, grid_.nz);
-  int sign = 1;
-  if (2 * y > grid_.ny) {
-    y = grid_.ny - y;
-    sign *= basis_.mirror_sign(a, 1) * basis_.mirror_sign(b, 1);
-  }
-  if (2 * z > grid_.nz) {
-    z = grid_.nz - z;
-    sign *= basis_.mirror_sign(a, 2) * basis_.mirror_sign(b, 2);
-  }
+  const auto& sign = mirror_signs_[mirror(y, z)];
   const std::size_t x = static_cast<std::size_t>(wrapped(dx, grid_.nx));
-  return sign * table_[row_offset(y, z) + pair(a, b) * static_cast<std::size_t>(grid_.nx) + x];
+  return sign[static_cast<std::size_t>(a)] * sign[static_cast<std::size_t>(b)] *
+         table_[row_offset(y, z) + pair(a, b) * static_cast<std::size_t>(grid_.nx) + x];
 }
 
 void StressKernel::values(std::int64_t dx, std::int64_t dy, std::int64_t dz, double* entries) const noexcept {
   std::int64_t y = wrapped(dy, grid_.ny);
   std::int64_t z = wrapped(dz, grid_.nz);
-  std::size_t mirrored = 0;
-  if (2 * y > grid_.ny) {
-    y = grid_.ny - y;
-    mirrored |= 1;
-  }
-  if (2 * z > grid_.nz) {
-    z = grid_.nz - z;
-    mirrored |= 2;
-  }
-  const auto& sign = mirror_signs_[mirrored];
+  const auto& sign = mirror_signs_[mirror(y, z)];
   const double* entry = table_.data() + row_offset(y, z) + wrapped(dx, grid_.nx);
   const auto rows = static_cast<std::size_t>(count());
   for (std::size_t a = 0; a < rows; ++a) {
@@ -204,16 +187,7 @@ void StressKernel::add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, con
   if (dx < 0) dx += grid_.nx;
   if (dy < 0) dy += grid_.ny;
   if (dz < 0) dz += grid_.nz;
-  std::size_t mirrored = 0;
-  if (2 * dy > grid_.ny) {
-    dy = grid_.ny - dy;
-    mirrored |= 1;
-  }
-  if (2 * dz > grid_.nz) {
-    dz = grid_.nz - dz;
-    mirrored |= 2;
-  }
-  const auto& sign = mirror_signs_[mirrored];
+  const auto& sign = mirror_signs_[mirror(dy, dz)];
   const double* table = table_.data() + row_offset(dy, dz) + static_cast<std::size_t>(dx);
   const auto stride = static_cast<std::size_t>(grid_.nx);
   for (std::size_t a = 0; a < Rows; ++a) {
@@ -239,49 +213,38 @@ void StressKernel::superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t d
   }
 }
 
-StressKernel::TableRow StressKernel::table_row(std::int64_t dy, std::int64_t dz,
-                                               std::span<const double> strain) const noexcept {
-  if (dy < 0) dy += grid_.ny;
-  if (dz < 0) dz += grid_.nz;
-  if (dy >= grid_.ny) dy -= grid_.ny;
-  if (dz >= grid_.nz) dz -= grid_.nz;
-  std::size_t mirrored = 0;
-  if (2 * dy > grid_.ny) {
-    dy = grid_.ny - dy;
-    mirrored |= 1;
+StressKernel::Source::Source(const StressKernel& kernel, std::int64_t voxel, std::span<const double> strain) noexcept
+    : place_(kernel.grid_.coordinates(voxel)) {
+  const auto rows = static_cast<std::size_t>(kernel.count());
+  for (std::size_t mirrored = 0; mirrored < factor_.size(); ++mirrored) {
+    const auto& sign = kernel.mirror_signs(mirrored);
+    for (std::size_t a = 0; a < rows; ++a) {
+      for (std::size_t b = 0; b < rows; ++b) factor_[mirrored][a * rows + b] = sign[a] * sign[b] * strain[b];
+    }
   }
-  if (2 * dz > grid_.nz) {
-    dz = grid_.nz - dz;
-    mirrored |= 2;
-  }
-  const auto& sign = mirror_signs_[mirrored];
-  const auto rows = static_cast<std::size_t>(count());
-  TableRow row;
-  row.table = table_.data() + row_offset(dy, dz);
-  for (std::size_t a = 0; a < rows; ++a) {
-    for (std::size_t b = 0; b < rows; ++b) row.coefficient[a * rows + b] = sign[a] * sign[b] * strain[b];
-  }
-  return row;
 }
 
-void StressKernel::superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin,
-                                 std::int64_t x_count, std::int64_t y, std::int64_t z, double* stress,
-                                 std::size_t stride) const noexcept {
-  const auto [source_x, source_y, source_z] = grid_.coordinates(source);
-  const TableRow row = table_row(wrapped(y - source_y, grid_.ny), wrapped(z - source_z, grid_.nz), strain);
+void StressKernel::superpose_row(const Source& source, std::int64_t x_begin, std::int64_t x_count, std::int64_t y,
+                                 std::int64_t z, double* stress, std::size_t stride) const noexcept {
+  const auto [source_x, source_y, source_z] = source.place_;
+  std::int64_t dy = wrapped(y - source_y, grid_.ny);
+  std::int64_t dz = wrapped(z - source_z, grid_.nz);
+  const std::size_t mirrored = mirror(dy, dz);
+  const double* row = table_.data() + row_offset(dy, dz);
+  const double* factor = source.factor_[mirrored].data();
   const auto table_stride = static_cast<std::size_t>(grid_.nx);
   const auto add = [&](std::int64_t table_begin, std::int64_t length, double* out) {
-    const double* table = row.table + table_begin;
+    const double* table = row + table_begin;
     const auto n = static_cast<std::size_t>(length);
     switch (count()) {
       case 2:
-        return add_two_rows(table, table_stride, row.coefficient.data(), out, stride, n);
+        return add_two_rows(table, table_stride, factor, out, stride, n);
       case 3:
-        return add_three_rows(table, table_stride, row.coefficient.data(), out, stride, n);
+        return add_three_rows(table, table_stride, factor, out, stride, n);
       case 5:
-        return add_five_rows(table, table_stride, row.coefficient.data(), out, stride, n);
+        return add_five_rows(table, table_stride, factor, out, stride, n);
       default:
-        return add_six_rows(table, table_stride, row.coefficient.data(), out, stride, n);
+        return add_six_rows(table, table_stride, factor, out, stride, n);
     }
   };
   const std::int64_t begin = wrapped(x_begin - source_x, grid_.nx);
@@ -290,55 +253,9 @@ void StressKernel::superpose_row(std::int64_t source, std::span<const double> st
   if (x_count > first) add(0, x_count - first, stress + first);
 }
 
-template <int Rows, int Axes>
-void StressKernel::add_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
-                              std::span<const double> strain, std::span<const std::int32_t> targets,
-                              double* fields) const noexcept {
-  const auto stride = static_cast<std::size_t>(grid_.nx);
-  const TableRow middle = table_row(dy, dz, strain);
-  // Rows next to it: one less and one more along y, and along z.
-  std::array<TableRow, 4> beside = {table_row(dy - 1, dz, strain), table_row(dy + 1, dz, strain)};
-  if constexpr (Axes == 3) {
-    beside[2] = table_row(dy, dz - 1, strain);
-    beside[3] = table_row(dy, dz + 1, strain);
-  }
-  const auto last = static_cast<std::int32_t>(grid_.nx - 1);
-  for (std::size_t i = 0; i < dx.size(); ++i) {
-    double* field = fields + static_cast<std::size_t>(targets[i]) * (1 + Axes) * Rows;
-    const std::int32_t x = dx[i];
-    const auto add = [&](const TableRow& row, std::int32_t at, double factor, std::size_t axis) {
-      add_place<Rows>(row.table + at, stride, row.coefficient.data(), factor, field + axis * Rows);
-    };
-    add(middle, x, 1.0, 0);
-    add(middle, x == 0 ? last : x - 1, -0.5, 1);
-    add(middle, x == last ? 0 : x + 1, 0.5, 1);
-    for (std::size_t axis = 2; axis <= Axes; ++axis) {
-      add(beside[2 * axis - 4], x, -0.5, axis);
-      add(beside[2 * axis - 3], x, 0.5, axis);
-    }
-  }
-}
-
-void StressKernel::superpose_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
-                                    std::span<const double> strain, std::span<const std::int32_t> targets,
-                                    double* fields) const noexcept {
-  const bool solid = grid_.dimensions() == 3;
-  switch (count()) {
-    case 2:
-      return add_linear<2, 2>(dx, dy, dz, strain, targets, fields);
-    case 3:
-      return add_linear<3, 2>(dx, dy, dz, strain, targets, fields);
-    case 5:
-      return solid ? add_linear<5, 3>(dx, dy, dz, strain, targets, fields)
-                   : add_linear<5, 2>(dx, dy, dz, strain, targets, fields);
-    default:
-      return solid ? add_linear<6, 3>(dx, dy, dz, strain, targets, fields)
-                   : add_linear<6, 2>(dx, dy, dz, strain, targets, fields);
-  }
-}
-
 void StressKernel::superpose(std::int64_t source, std::span<const double> strain, Range slabs,
                              std::span<double> stress) const noexcept {
+  const Source prepared(*this, source, strain);
   const std::int64_t slab_voxels = grid_.voxels_per_slab();
   const std::int64_t rows_per_slab = slab_voxels / grid_.nx;
   const auto stride = static_cast<std::size_t>(slabs.size() * slab_voxels);
@@ -346,7 +263,7 @@ void StressKernel::superpose(std::int64_t source, std::span<const double> strain
   double* out = stress.data();
   for (std::int64_t slab = slabs.begin; slab < slabs.end; ++slab) {
     for (std::int64_t row = 0; row < rows_per_slab; ++row, out += grid_.nx) {
-      superpose_row(source, strain, 0, grid_.nx, solid ? row : slab, solid ? slab : 0, out, stride);
+      superpose_row(prepared, 0, grid_.nx, solid ? row : slab, solid ? slab : 0, out, stride);
     }
   }
 }

@@ -40,6 +40,11 @@ class StressKernel {
   // All K_ab with a <= b at an offset (any integers), in the order (0, 0), (0, 1) ... (1, 1) ...: count() (count() + 1)
   // / 2 values.
   void values(std::int64_t dx, std::int64_t dy, std::int64_t dz, double* entries) const noexcept;
+  // What row a and row b of K_ab(r) are multiplied with to give K_ab where y (1 in `mirrored`) or z (2) or both have
+  // their other sign.
+  [[nodiscard]] const std::array<double, tensor_components>& mirror_signs(std::size_t mirrored) const noexcept {
+    return mirror_signs_[mirrored];
+  }
   // Frobenius norm of K at an offset: no unit strain there raises the stress here by more.
   [[nodiscard]] double norm(std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept;
   // e : K(0) : e for the rows `strain` (GPa): the stress that a transformation does work against in its own voxel.
@@ -50,36 +55,32 @@ class StressKernel {
   void superpose_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
                     double* stress) const noexcept;
 
-  // Adds the stress of the strain rows `strain` (count() values) put into voxel `source` (index in the grid) to the
-  // voxels x_begin <= x < x_begin + x_count of row (y, z): row a of the i-th goes to stress[a * stride + i]. The inner
-  // loop over x is vectorised and reads the table once, in order. Not collective.
-  void superpose_row(std::int64_t source, std::span<const double> strain, std::int64_t x_begin, std::int64_t x_count,
-                     std::int64_t y, std::int64_t z, double* stress, std::size_t stride) const noexcept;
+  // The strain rows `strain` (count() values) put into voxel `voxel` (index in the grid), prepared for many rows.
+  class Source {
+   public:
+    Source(const StressKernel& kernel, std::int64_t voxel, std::span<const double> strain) noexcept;
 
-  // The stress of the strain rows `strain` near single places of a row, as linear fields: at the offset (dx[i], dy,
-  // dz), 0 <= dx[i] < nx, -ny < dy < ny, -nz < dz < nz, adds to fields[targets[i] * (1 + dimensions) * count() ...] the
-  // stress, and its central differences along x, y and in three dimensions z, count() values each. Not collective.
-  void superpose_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz,
-                        std::span<const double> strain, std::span<const std::int32_t> targets,
-                        double* fields) const noexcept;
+   private:
+    friend class StressKernel;
+    std::array<std::int64_t, 3> place_;
+    // By mirrored axes: what each of the kernel's entries is multiplied with, [a * count() + b].
+    std::array<std::array<double, tensor_components * tensor_components>, 4> factor_;
+  };
+
+  // Adds the stress of a source to the voxels x_begin <= x < x_begin + x_count of row (y, z): row a of the i-th goes to
+  // stress[a * stride + i]. The inner loop over x is vectorised and reads the table once, in order. Not collective.
+  void superpose_row(const Source& source, std::int64_t x_begin, std::int64_t x_count, std::int64_t y, std::int64_t z,
+                     double* stress, std::size_t stride) const noexcept;
 
   // The same for all voxels of these slabs (grid.slabs_of a rank); stress[a * own voxels + own voxel].
   void superpose(std::int64_t source, std::span<const double> strain, Range slabs,
                  std::span<double> stress) const noexcept;
 
  private:
-  template <int Rows, int Axes>
-  void add_linear(std::span<const std::int32_t> dx, std::int64_t dy, std::int64_t dz, std::span<const double> strain,
-                  std::span<const std::int32_t> targets, double* fields) const noexcept;
   template <int Rows>
   void add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, const double* strain, double* stress) const noexcept;
-  // A row of the table, and what each of its pairs is multiplied with to give the stress of a strain.
-  struct TableRow {
-    const double* table = nullptr;
-    std::array<double, tensor_components * tensor_components> coefficient{};  // [a * count() + b]
-  };
-  // Offsets of up to one cell.
-  [[nodiscard]] TableRow table_row(std::int64_t dy, std::int64_t dz, std::span<const double> strain) const noexcept;
+  // Turns offsets along y and z from 0 to one cell into those that are stored; returns which were mirrored.
+  std::size_t mirror(std::int64_t& dy, std::int64_t& dz) const noexcept;
   [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;
   [[nodiscard]] std::size_t pair(int a, int b) const noexcept;
 

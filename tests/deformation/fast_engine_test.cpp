@@ -16,6 +16,7 @@
 #include "deformation/deformation_run.hpp"
 #include "deformation/far_field.hpp"
 #include "deformation/rate_sum.hpp"
+#include "deformation/voxel_modes.hpp"
 #include "elasticity/stress_kernel.hpp"
 #include "kolmogorov.hpp"
 #include "planted_glass.hpp"
@@ -148,6 +149,93 @@ TEST(RateBound, HoldsWithinItsRadius) {
   }
 }
 
+// A brick is asked how far it moved since its slack was set: never less than any of its voxels really did, and what is
+// kept of the slack is not needlessly small. Movements are known from a first pass of the same transformations.
+TEST(FarField, KnowsWhichBricksRest) {
+  struct Case {
+    std::int64_t nx, ny, nz, nearest_gap;
+    std::array<std::int64_t, 3> edge;
+  };
+  for (const auto& [nx, ny, nz, nearest_gap, edge] :
+       std::vector<Case>{{67, 80, 1, 8, {8, 8, 1}}, {23, 24, 33, 6, {8, 4, 4}}}) {
+    const Communicator alone = Communicator::self();
+    const auto glass = test::matrix_glass(alone, nx, ny, nz);
+    const auto kernel = kernel_of(glass, test::parameters_for(glass));
+    const auto components = static_cast<std::size_t>(kernel.count());
+    const auto voxels = static_cast<std::size_t>(glass.grid.voxel_count());
+    FarField far(kernel, {0, glass.grid.slab_count()}, edge, nearest_gap);
+    const BrickTree& tree = far.tree();
+    const auto known = [&](const std::vector<double>& near, const std::vector<double>& mean, std::size_t voxel,
+                           const LocalField& field, std::size_t c) {
+      return near[c * voxels + voxel] + mean[c] + field.at(glass.grid.coordinates(static_cast<std::int64_t>(voxel)), c);
+    };
+    // Eight transformations before the slacks are set and as many after; the largest movement of each brick, with what
+    // its deviation grew by.
+    const auto pass = [&](std::span<const double> slack) {
+      far.reset();
+      RandomStream random(9, RandomPurpose::test);
+      std::vector<double> near(voxels * components), mean(components), before(voxels * components);
+      std::vector<double> deviation(tree.leaf_count()), movement(tree.leaf_count());
+      const auto transform = [&] {
+        for (int event = 0; event < 8; ++event) {
+          const std::int64_t source = random.index(glass.grid.voxel_count());
+          std::vector<double> strain(components), change(components);
+          for (double& component : strain) component = random.uniform(-0.1, 0.1);
+          for (double& component : change) component = random.uniform(-0.01, 0.01);
+          far.add_transformation(glass.grid.coordinates(source), strain);
+          const elasticity::StressKernel::Source prepared(kernel, source, strain);
+          far.for_each_near_run([&](std::int64_t x, std::int64_t count, std::int64_t y, std::int64_t z) {
+            kernel.superpose_row(prepared, x, count, y, z,
+                                 near.data() + static_cast<std::size_t>(glass.grid.index(x, y, z)), voxels);
+          });
+          far.add_uniform(change);
+          for (std::size_t c = 0; c < components; ++c) mean[c] += change[c];
+        }
+      };
+      transform();
+      for (std::size_t leaf = 0; leaf < tree.leaf_count(); ++leaf) {
+        const LocalField field = far.local(leaf);
+        EXPECT_FALSE(far.rests(leaf, field)) << "without a slack";
+        far.set_slack(leaf, field, slack[leaf]);
+        deviation[leaf] = field.deviation;
+      }
+      for (std::size_t voxel = 0; voxel < voxels; ++voxel) {
+        const LocalField field = far.local(tree.leaf_of(glass.grid.coordinates(static_cast<std::int64_t>(voxel))));
+        for (std::size_t c = 0; c < components; ++c) before[c * voxels + voxel] = known(near, mean, voxel, field, c);
+      }
+      transform();
+      for (std::size_t voxel = 0; voxel < voxels; ++voxel) {
+        const std::size_t leaf = tree.leaf_of(glass.grid.coordinates(static_cast<std::int64_t>(voxel)));
+        const LocalField field = far.local(leaf);
+        double square = 0.0;
+        for (std::size_t c = 0; c < components; ++c) {
+          square += std::pow(known(near, mean, voxel, field, c) - before[c * voxels + voxel], 2);
+        }
+        movement[leaf] = std::max(movement[leaf], std::sqrt(square) + field.deviation - deviation[leaf]);
+      }
+      return movement;
+    };
+    auto slack = pass(std::vector<double>(tree.leaf_count(), 1.0));
+    for (std::size_t leaf = 0; leaf < tree.leaf_count(); ++leaf) slack[leaf] *= 1.0 - 1e-9;
+    auto movement = pass(slack);
+    for (std::size_t leaf = 0; leaf < tree.leaf_count(); ++leaf) {
+      EXPECT_FALSE(far.rests(leaf, far.local(leaf))) << leaf;
+      slack[leaf] = 5.0 * movement[leaf];
+    }
+    (void)pass(slack);
+    std::size_t resting = 0;
+    for (std::size_t leaf = 0; leaf < tree.leaf_count(); ++leaf) {
+      const LocalField field = far.local(leaf);
+      if (!far.rests(leaf, field)) continue;
+      ++resting;
+      // Another voxel's smaller slack counts from the mark as well.
+      far.limit_slack(leaf, field, 1e-3 * slack[leaf]);
+      EXPECT_FALSE(far.rests(leaf, field));
+    }
+    EXPECT_GT(resting, tree.leaf_count() / 2);
+  }
+}
+
 // The stress of far transformations is within the deviation of what a brick's linear field says, no voxel's stress
 // moves farther than its path, and bricks are due once their path has used up their slack: against the kernel, voxel by
 // voxel, on even and odd sizes, with one to three levels of bricks. The bounds are not needlessly wide either.
@@ -188,7 +276,7 @@ TEST(FarField, EnclosesTheTrueStress) {
       far.add_transformation(place, strain);
       std::size_t near_voxels = 0;
       far.for_each_near_run([&](std::int64_t x, std::int64_t count, std::int64_t y, std::int64_t z) {
-        kernel.superpose_row(source, strain, x, count, y, z,
+        kernel.superpose_row(elasticity::StressKernel::Source(kernel, source, strain), x, count, y, z,
                              near.data() + static_cast<std::size_t>(glass.grid.index(x, y, z)), voxels);
         near_voxels += static_cast<std::size_t>(count);
       });
@@ -300,6 +388,66 @@ TEST(FastEngine, SamplesTheDirectEnginesRates) {
     }
     ASSERT_GT(cells, 2) << nx;
     EXPECT_LT(chi_square, boost::math::quantile(boost::math::chi_squared(cells - 1), 0.999));
+  }
+}
+
+// What the sampling rests on, at each event, for every voxel and against stresses that are summed up here through the
+// kernel: the true stress is within the radius of the stress that the voxel's bound was found at, however its known
+// stress deviates, and the event's barrier is that of the true stress. Without the deviations in the engine's
+// comparisons some of the million true stresses would lie outside.
+TEST(FastEngine, BoundsHoldAtTheTrueStress) {
+  for (const auto& [nx, ny, nz] : std::vector<std::array<std::int64_t, 3>>{{120, 110, 1}, {44, 15, 16}}) {
+    const Communicator alone = Communicator::self();
+    const auto glass = test::matrix_glass(alone, nx, ny, nz);
+    auto parameters = test::parameters_for(glass);
+    parameters.kinetics.temporary_softening = 0.0;
+    const std::vector<double> mean =
+        nz == 1 ? std::vector<double>{1.5, 0.1} : std::vector<double>{1.1, -0.7, 0.1, 0.0, 0.1};
+    const auto kernel = kernel_of(glass, parameters);
+    const VoxelModeSource source(glass, parameters.kinetics, parameters.seed, kernel);
+    const auto components = static_cast<std::size_t>(kernel.count());
+    const auto voxels = static_cast<std::size_t>(glass.grid.voxel_count());
+    const double half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
+    std::vector<double> fluctuation(voxels * components);
+    FastEngine engine(alone, parameters, glass);
+    engine.set_mean_stress(mean);
+    RandomDraws draws{parameters.seed, 0};
+    const auto transform = [&](std::span<const Transformation> flips) {
+      (void)engine.transform(flips);
+      for (const Transformation& flip : flips) {
+        kernel.superpose(flip.voxel, std::span(flip.strain).first(components), {0, glass.grid.slab_count()},
+                         fluctuation);
+      }
+    };
+    double nearest = 1.0;  // of the radius left
+    for (int event = 0; event < 150; ++event) {
+      for (auto flips = engine.unstable(); !flips.empty(); flips = engine.unstable()) transform(flips);
+      const ThermalStep step = engine.next_event(1e300, draws);
+      const VoxelState& state = engine.state();
+      for (std::size_t voxel = 0; voxel < voxels; ++voxel) {
+        double square = 0.0;
+        for (std::size_t c = 0; c < components; ++c) {
+          const double stress = fluctuation[c * voxels + voxel] + mean[c];
+          square += std::pow(stress - static_cast<double>(state.bound_stress[c * voxels + voxel]), 2);
+        }
+        const auto radius = static_cast<double>(state.bound_radius[voxel]);
+        ASSERT_LE(std::sqrt(square), radius + 1e-6) << "voxel " << voxel << ", event " << event;  // single precision
+        nearest = std::min(nearest, 1.0 - std::sqrt(square) / radius);
+      }
+      const auto voxel = static_cast<std::size_t>(step.event->voxel);
+      StrainComponents last{};
+      for (std::size_t c = 0; c < components; ++c) last[c] = state.last_strain[c * voxels + voxel];
+      VoxelModes modes;
+      source.describe(voxel, step.event->voxel, state.generation[voxel], std::span(last).first(components), modes);
+      const auto mode = static_cast<std::size_t>(step.event->mode);
+      double barrier = modes.softened_ev(mode, state.permanent_softening[voxel]);
+      for (std::size_t c = 0; c < components; ++c) {
+        barrier -= half_work * (fluctuation[c * voxels + voxel] + mean[c]) * modes.strain_of(mode)[c];
+      }
+      EXPECT_NEAR(step.event->barrier_ev, barrier, 1e-10);  // some hundred sums of 1 GPa
+      transform(std::span(&*step.event, 1));
+    }
+    EXPECT_LT(nearest, 0.01);
   }
 }
 

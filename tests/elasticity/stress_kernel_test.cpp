@@ -65,7 +65,7 @@ TEST_P(StressKernelTest, PartsOfRowsAndSingleValuesAgree) {
   for (std::int64_t y = 0; y < grid.ny; ++y) {
     for (std::int64_t z = 0; z < grid.nz; ++z) {
       std::vector<double> part(rows * 3);
-      kernel.superpose_row(source, strain, 1, 3, y, z, part.data(), 3);
+      kernel.superpose_row(StressKernel::Source(kernel, source, strain), 1, 3, y, z, part.data(), 3);
       for (std::size_t i = 0; i < 3; ++i) {
         for (std::size_t a = 0; a < rows; ++a) {
           double expected = 0.0;

@@ -1,0 +1,82 @@
+// The kernel as linear fields at the centres of bricks, in single precision and in an order that lets the bricks of a
+// row be done side by side.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "deformation/brick_tree.hpp"
+#include "elasticity/stress_kernel.hpp"
+
+namespace mesoglass::deformation {
+
+// A strain with what it is multiplied with in every mirrored part of the kernel, and as half a difference.
+class StrainFactors {
+ public:
+  StrainFactors(const elasticity::StressKernel& kernel, std::span<const double> strain) noexcept;
+
+ private:
+  friend class BrickKernel;
+  static constexpr std::size_t most_rows = 6;
+  using Factors = std::array<float, most_rows * most_rows>;  // [a * rows + b]: signs * strain_b
+  // By mirrored axes (1: y, 2: z): as they are, half of them, minus half of them.
+  std::array<std::array<Factors, 3>, 4> factors_;
+};
+
+// For bricks that are `edge` voxels long along x and not farther from a source than `reach` voxels along each axis,
+// centre to source. Offsets are stored from -reach to reach along x and, by mirror symmetry, from 0 to reach along y
+// and z, those a multiple of `edge` apart side by side and the kernel's entries after one another: rows (rows + 1) / 2
+// * 4 B an offset.
+class BrickKernel {
+ public:
+  // The kernel is read here only.
+  BrickKernel(const elasticity::StressKernel& kernel, std::int64_t edge, const VoxelPlace& reach);
+
+  // For `count` bricks in a row along x whose centres are at (dx + i * edge, dy, dz) from the source, all within reach:
+  // adds the stress of a strain to fields[i * (1 + dimensions) * rows ...], and its central differences along x, y
+  // and in three dimensions z, each `rows` values. Not collective.
+  //
+  // The value differs by at most `rounding` times the largest Frobenius norm K of the kernel within one voxel of the
+  // place times |strain| from exact arithmetic, each difference likewise.
+  void add(std::int64_t dx, std::int64_t dy, std::int64_t dz, const StrainFactors& strain, std::size_t count,
+           double* fields) const noexcept;
+  // Entries are rounded once, products once, and at most seven terms are summed: ten roundings of half a unit.
+  static constexpr double rounding = 10.0 * 0x1p-24;
+
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return table_.capacity() * sizeof(float); }
+  // What a kernel of `rows` on a grid of so many dimensions takes.
+  [[nodiscard]] static std::size_t bytes_needed(int rows, int dimensions, std::int64_t edge,
+                                                const VoxelPlace& reach) noexcept;
+
+ private:
+  [[nodiscard]] static std::int64_t first_offset(std::int64_t edge, const VoxelPlace& reach) noexcept {
+    return (reach[0] + edge) / edge * edge;
+  }
+  [[nodiscard]] static std::int64_t offsets_side_by_side(std::int64_t edge, const VoxelPlace& reach) noexcept {
+    return (first_offset(edge, reach) + reach[0] + 1) / edge + 1;
+  }
+  // Where the row of the kernel at these offsets begins, and its mirrored axes.
+  struct Row {
+    const float* table = nullptr;
+    std::size_t mirrored = 0;
+  };
+  [[nodiscard]] Row row(std::int64_t dy, std::int64_t dz) const noexcept;
+  [[nodiscard]] std::ptrdiff_t place_along_x(std::int64_t dx) const noexcept {
+    const std::int64_t from_start = dx + first_;
+    return from_start % edge_ * pairs_ * length_ + from_start / edge_;
+  }
+
+  std::int64_t edge_;
+  std::int64_t first_;   // the first stored offset along x is -first_, first_ a multiple of edge_
+  std::int64_t length_;  // offsets along x that are side by side
+  std::int64_t rows_y_;
+  int rows_;
+  std::int64_t pairs_;
+  std::size_t axes_;
+  std::vector<float> table_;  // [dz][dy][dx mod edge][pair][dx / edge]
+};
+
+}  // namespace mesoglass::deformation
