@@ -324,6 +324,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   InterpolationTables tables(result.grid, geometry.shape, geometry.ellipse, geometry.good,
                              static_cast<std::size_t>(tables_kept));
   const PatternJudge judge(geometry, settings);
+  const std::vector<std::size_t> left_out = left_out_pixels(geometry.good);
   std::vector<std::uint8_t> verdicts(positions, static_cast<std::uint8_t>(Verdict::not_read));
   result.transmittance.assign(positions, nan);
   result.centre_x_px.assign(positions, nan);
@@ -386,6 +387,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
             const auto place = static_cast<std::size_t>((row - block->rows.begin) * block->columns.size() + column -
                                                         block->columns.begin);
             const auto pattern = block->patterns.subspan(place * pixels, pixels);
+            clear_not_finite(pattern, left_out);
             if (first_pass) {
               const auto judgement = judge.judge(pattern, row, column);
               verdicts[position] = static_cast<std::uint8_t>(judgement.verdict);

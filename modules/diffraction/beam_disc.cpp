@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "diffraction/lane_kernels.hpp"
+#include "diffraction/pixel_mask.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -102,11 +103,7 @@ BeamDisc find_beam_disc(std::span<const float> mean_pattern, const PatternShape&
 }
 
 DiscMeter::DiscMeter(const PatternShape& shape, std::span<const std::uint8_t> good, double aperture_radius_px)
-    : shape_(shape), good_(good), aperture_radius_px_(aperture_radius_px) {
-  for (std::size_t pixel = 0; pixel < good.size(); ++pixel) {
-    if (good[pixel] == 0) bad_pixels_.push_back(pixel);
-  }
-}
+    : shape_(shape), good_(good), bad_pixels_(left_out_pixels(good)), aperture_radius_px_(aperture_radius_px) {}
 
 DiscMeter::Moments DiscMeter::moments(std::span<const float> pattern, Point centre) const {
   constexpr double rim_width_px = 2.0;
@@ -147,7 +144,7 @@ DiscMeasurement DiscMeter::measure(std::span<const float> pattern, Point expecte
   DiscMeasurement result;
   result.centre = {nan, nan};
   result.total = best_kernels().total(pattern.data(), pattern.size());
-  result.finite = std::isfinite(result.total);  // a NaN or infinite pixel, good or bad, shows in the sum
+  result.finite = std::isfinite(result.total);  // a NaN or infinite pixel shows in the sum
   if (!result.finite) return result;
   for (const std::size_t pixel : bad_pixels_) result.total -= static_cast<double>(pattern[pixel]);
   Point centre = expected;

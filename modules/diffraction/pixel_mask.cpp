@@ -120,6 +120,20 @@ PixelMask read_pixel_mask(const Communicator& communicator, const std::string& s
   return good;
 }
 
+std::vector<std::size_t> left_out_pixels(std::span<const std::uint8_t> good) {
+  std::vector<std::size_t> pixels;
+  for (std::size_t pixel = 0; pixel < good.size(); ++pixel) {
+    if (good[pixel] == 0) pixels.push_back(pixel);
+  }
+  return pixels;
+}
+
+void clear_not_finite(std::span<float> pattern, std::span<const std::size_t> left_out) noexcept {
+  for (const std::size_t pixel : left_out) {
+    if (!std::isfinite(pattern[pixel])) pattern[pixel] = 0.0F;
+  }
+}
+
 BadPixels mark_bad_pixels(std::span<const float> mean_pattern, const PatternShape& shape, double gain, double patterns,
                           PixelMask& good) {
   constexpr double hot_ratio = 3.0;

@@ -27,6 +27,12 @@ using PixelMask = std::vector<std::uint8_t>;
 // The shapes of a text mask. Throws input_error naming `source` and the line. Pure.
 [[nodiscard]] PixelMask mask_from_shapes(const std::string& text, const PatternShape& shape, const std::string& source);
 
+// The pixels of a mask that are left out; none of an empty one.
+[[nodiscard]] std::vector<std::size_t> left_out_pixels(std::span<const std::uint8_t> good);
+
+// Sets those of the pixels that hold NaN or infinity to 0: what has no weight still takes part in sums of products.
+void clear_not_finite(std::span<float> pattern, std::span<const std::size_t> left_out) noexcept;
+
 struct BadPixels {
   std::int64_t dead = 0;
   std::int64_t hot = 0;

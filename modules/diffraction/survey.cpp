@@ -44,8 +44,11 @@ std::vector<double> sum_in_row_order(const Communicator& communicator, std::span
 
 using PatternAction = std::function<void(std::int64_t row, std::int64_t column, std::span<const float> pattern)>;
 
-// This rank's share of the survey's rows, one at a time; all ranks at once (see RowStream).
-void for_each_pattern(const scan::ScanReader& reader, std::span<const std::int64_t> rows, const PatternAction& action) {
+// This rank's share of the survey's rows, one at a time; all ranks at once (see RowStream). Pixels that are not `good`
+// hold numbers, whatever they held.
+void for_each_pattern(const scan::ScanReader& reader, std::span<const std::int64_t> rows,
+                      std::span<const std::uint8_t> good, const PatternAction& action) {
+  const std::vector<std::size_t> left_out = left_out_pixels(good);
   const auto& scan = reader.description();
   const auto pixels = static_cast<std::size_t>(scan.pixels());
   std::vector<Range> blocks;
@@ -54,7 +57,9 @@ void for_each_pattern(const scan::ScanReader& reader, std::span<const std::int64
   while (const auto block = stream.next()) {
     for (std::int64_t column = block->columns.begin; column < block->columns.end; ++column) {
       const auto place = static_cast<std::size_t>(column - block->columns.begin);
-      action(block->rows.begin, column, block->patterns.subspan(place * pixels, pixels));
+      const auto pattern = block->patterns.subspan(place * pixels, pixels);
+      clear_not_finite(pattern, left_out);
+      action(block->rows.begin, column, pattern);
     }
   }
 }
@@ -145,7 +150,7 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   // 1. Raw mean of the finite patterns; the last element counts them.
   std::vector<double> row_sums(rows.size() * (pixels + 1), 0.0);
   collectively(communicator, [&] {
-    for_each_pattern(reader, rows, [&](std::int64_t row, std::int64_t, std::span<const float> pattern) {
+    for_each_pattern(reader, rows, geometry.good, [&](std::int64_t row, std::int64_t, std::span<const float> pattern) {
       if (!all_finite(pattern)) return;
       double* sums = row_sums.data() + place_of(row) * (pixels + 1);
       for (std::size_t pixel = 0; pixel < pixels; ++pixel) sums[pixel] += static_cast<double>(pattern[pixel]);
@@ -158,7 +163,7 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   if (!(patterns > 0.0)) {
     refuse(input_error(
         "{}: every one of the {} sampled patterns has NaN or infinite pixels: the file is damaged, or read with "
-        "the wrong element type; dead pixels stored as NaN want a number, and --mask",
+        "the wrong element type; pixels that always hold NaN want a --mask",
         source, static_cast<std::int64_t>(all_rows.size()) * scan.scan_nx));
   }
   if (std::all_of(sums.begin(), sums.end(), [](double value) { return value == 0.0; })) {
@@ -195,7 +200,7 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
     const DiscMeter meter(geometry.shape, geometry.good, geometry.aperture_radius_px);
     std::vector<DiscSample> own;
     collectively(communicator, [&] {
-      for_each_pattern(reader, rows, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
+      for_each_pattern(reader, rows, geometry.good, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
         const DiscMeasurement disc = meter.measure(pattern, geometry.disc->centre);
         if (!disc.finite || !(disc.total > 0.0) || !std::isfinite(disc.centre.x)) return;
         own.push_back({{static_cast<double>(row), static_cast<double>(column), disc.centre},
@@ -238,7 +243,7 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   if (descan > negligible_px) {
     std::vector<double> aligned_rows(rows.size() * 2 * pixels, 0.0);
     collectively(communicator, [&] {
-      for_each_pattern(reader, rows, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
+      for_each_pattern(reader, rows, geometry.good, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
         if (!all_finite(pattern)) return;
         const Point here = geometry.plane.at(static_cast<double>(row), static_cast<double>(column));
         add_shifted(pattern, geometry.shape, geometry.good, {here.x - middle.x, here.y - middle.y},

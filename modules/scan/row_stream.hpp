@@ -34,8 +34,8 @@ class RowStream {
 
   struct Block {
     Range rows;
-    Range columns;                    // all, unless it is a piece of one row
-    std::span<const float> patterns;  // [row][column][ky][kx]; valid until the next call of next()
+    Range columns;              // all, unless it is a piece of one row
+    std::span<float> patterns;  // [row][column][ky][kx]; the caller's until the next call of next()
   };
   // The next block; nothing after the last, or after another rank has left its stream. Throws what reading threw.
   [[nodiscard]] std::optional<Block> next();

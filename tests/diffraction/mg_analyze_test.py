@@ -164,6 +164,38 @@ class HardInput(ProgramTest):
         # What is left is a sample of the same scan: 35 of 42 patterns of the same mean.
         np.testing.assert_allclose(found["radial_intensity"], whole["radial_intensity"], rtol=0.02)
 
+    def test_masked_pixels_may_hold_anything(self):
+        (self.folder / "mask.txt").write_text("rectangle 20 36 30 47\npixel 22 23\ncircle 10 24 1.5\n")
+        mask = np.zeros((48, 48), bool)
+        mask[36:48, 20:31] = mask[23, 22] = True
+        y, x = np.mgrid[:48, :48]
+        mask |= np.hypot(x - 10, y - 24) <= 1.5
+
+        def fill(values):
+            def change(counts):
+                counts[..., mask] = np.resize(values, mask.sum())
+            return change
+
+        shape = ("--scan-shape", "16x17", "--pattern-shape", "48x48", "--element", "float32")
+        for name, values in (("zero", [0.0]), ("broken", [np.nan, np.inf, -np.inf])):
+            ring_scan(self.folder / f"{name}.npy", 16, 17, change=fill(values))
+            counts = np.load(self.folder / f"{name}.npy")
+            counts.tofile(self.folder / f"{name}.bin")
+            with h5py.File(self.folder / f"{name}.h5", "w") as file:
+                file.create_dataset("scan", data=counts.astype(">f4"), chunks=(2, 17, 48, 48), compression="gzip")
+        for suffix, options in (("bin", shape), ("h5", ("--dataset", "/scan"))):
+            with self.subTest(suffix):
+                zero = self.result(f"zero.{suffix}", 1, "--mask", "mask.txt", *options)
+                broken = self.result(f"broken.{suffix}", 3, "--mask", "mask.txt", *options)
+                self.assertEqual(self.summary("s.json")["kept_patterns"], 16 * 17)
+                self.assertTrue(np.isfinite(broken["order"]).any())
+                for name, values in zero.items():
+                    np.testing.assert_array_equal(values, broken[name], err_msg=name)
+        with h5py.File(self.folder / "out3.h5") as file:
+            self.assertTrue(np.isfinite(file["mro/area_000/area_fraction/data"][()]).any())
+        # Only what the mask names: the same without it.
+        self.assert_refused("mg-analyze", "broken.bin", *shape, "--output", "o.h5", mentions=["NaN", "--mask"])
+
     def test_negative_pixels_take_part(self):
         # A dark frame of 2 too many subtracted: the dark background is negative, the ring and the disc are not.
         def darken(counts):
