@@ -1,6 +1,7 @@
 // HDF5 trees of every layout, made with the HDF5 library itself.
 #include <hdf5.h>
 
+#include <array>
 #include <functional>
 
 #include "core/hdf5_file.hpp"
@@ -159,6 +160,27 @@ TEST(Emd1, EveryElementTypeAndChunking) {
     EXPECT_EQ(reader->description().row_alignment, 2);
     EXPECT_TRUE(reader->description().compressed);
     expect_sample_values(*reader);
+  }
+}
+
+// All values that eight bits hold.
+TEST(Emd1, EightBitsWithAndWithoutSign) {
+  const auto folder = scratch_folder();
+  int number = 0;
+  for (const bool with_sign : {false, true}) {
+    std::vector<float> values(2 * 2 * 8 * 8);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<float>(i) - (with_sign ? 128.0F : 0.0F);
+    }
+    for (const hid_t type :
+         with_sign ? std::array{H5T_STD_I8LE, H5T_STD_I8BE} : std::array{H5T_STD_U8LE, H5T_STD_U8BE}) {
+      const auto path = folder / fmt::format("{}.h5", number++);
+      make_file(path, [&](hid_t file) { add_emd1(file, {2, 2, 8, 8}, values, {type, {1, 2, 8, 8}, true}); });
+      const auto reader = open_scan(communicator(), path);
+      std::vector<float> found(values.size(), -1.0F);
+      reader->read_rows(0, 2, found);
+      EXPECT_EQ(found, values);
+    }
   }
 }
 
