@@ -127,6 +127,16 @@ std::vector<std::pair<int, int>> choose_examples(const PatternAverages& averages
   return examples;
 }
 
+// What all ranks' maps of one round of MapStack::exchange tell, a bin each. Collective.
+std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
+                                         MapDescriber& describer, const AnalysisSettings& settings) {
+  std::vector<MapDescriptors> own;
+  collectively(communicator, [&] {
+    for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives));
+  });
+  return communicator.all_gather(std::span<const MapDescriptors>(own));
+}
+
 // Sizes and area fractions of the stack's k in every bin of thickness alone. Collective.
 void describe_by_thickness(const Communicator& communicator, const MapStack& stack, std::span<const Range> row_ranges,
                            std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
@@ -142,11 +152,7 @@ void describe_by_thickness(const Communicator& communicator, const MapStack& sta
     MapDescriber describer(result.scan_ny, result.scan_nx, settings.angles, lag, kept_here);
     for (auto first = stack.bins().begin; first < stack.bins().end; first += communicator.size()) {
       const auto here = stack.exchange(communicator, static_cast<int>(first), row_ranges);
-      std::vector<MapDescriptors> own;
-      collectively(communicator, [&] {
-        for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives));
-      });
-      const auto all = communicator.all_gather(std::span<const MapDescriptors>(own));
+      const auto all = describe_all(communicator, here, describer, settings);
       for (std::size_t index = 0; index < all.size(); ++index) {
         const auto place = static_cast<std::size_t>(first) + index;
         target.size[place] = all[index].size;
@@ -483,11 +489,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
     for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator.size()) {
       const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
-      std::vector<MapDescriptors> described;
-      collectively(communicator, [&] {
-        for (const BinMaps& maps : here) described.push_back(describer->describe(maps, settings.false_positives));
-      });
-      const auto all = communicator.all_gather(std::span<const MapDescriptors>(described));
+      const auto all = describe_all(communicator, here, *describer, settings);
       for (std::size_t index = 0; index < all.size(); ++index) {
         const auto bin = static_cast<std::size_t>(first) + index;
         result.size[bin] = all[index].size;

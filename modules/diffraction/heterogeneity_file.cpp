@@ -39,7 +39,13 @@ void write_bin_limits(Hdf5File& file, const std::string& group, const Axis& axis
   write_array(file, group + "/patterns", {axis}, patterns, "patterns", "kept patterns in the bin");
 }
 
-// (maps, maps) tables and their names.
+// The names of the maps that the tables beside are about, and the tables' axis.
+Axis write_names(Hdf5File& file, const std::string& group, const std::vector<std::string>& names) {
+  file.write_texts(group + "/names", names, "the maps, in the order of the tables beside");
+  return linear_axis("map", "1", names.size(), 1.0);
+}
+
+// A (maps, maps) table.
 void write_matrix(Hdf5File& file, const std::string& group, const Axis& maps, const std::string& name,
                   const std::vector<double>& values, const std::string& unit, const std::string& text) {
   Axis columns = maps;
@@ -120,9 +126,8 @@ void write_local_maps(Hdf5File& file, const std::string& area_group, const AreaR
     names.push_back(map.name);
     write_array<float>(file, group + "/maps/" + map.name, {y, x}, map.values, map.unit, map.description);
   }
-  file.write_texts(group + "/names", names, "the maps, in the order of the tables beside");
   const MapRelations& relations = area.relations;
-  const Axis maps = linear_axis("map", "1", names.size(), 1.0);
+  const Axis maps = write_names(file, group, names);
   const auto statistic = [&](const std::string& name, const std::string& unit, const std::string& text,
                              double MapSummary::*member, double scale = 1.0) {
     std::vector<double> values;
@@ -223,8 +228,7 @@ void write_sample_heterogeneity(Hdf5File& file, const std::string& sample_group,
   if (pooled.names.empty()) return;
   const std::string group = sample_group + "/heterogeneity";
   make_node(file, group);
-  file.write_texts(group + "/names", pooled.names, "the maps, in the order of the tables beside");
-  const Axis maps = linear_axis("map", "1", pooled.names.size(), 1.0);
+  const Axis maps = write_names(file, group, pooled.names);
   write_matrix(file, group, maps, "correlation", pooled.correlation, "1",
                "Pearson's r between maps, over the areas by Fisher's z");
   write_matrix(file, group, maps, "correlation_error", pooled.error, "1",

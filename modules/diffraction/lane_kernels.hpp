@@ -102,11 +102,11 @@ struct LaneKernels {
   // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; -1 where missing.
   void (*find_places)(const float* values, std::size_t count, float lowest, float scale, float last,
                       std::int32_t* places);
-  // Of those of `count` points, a multiple of four, whose value is above `lowest` > 0: how many there are, and sums[0 ...
-  // 12] of w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w l, w l x, w l y, w l q with q = x^2 + y^2, l =
+  // Of those of `count` points, a multiple of four, whose value is above `lowest` > 0: sums[0 ... 12]
+  // of w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w l, w l x, w l y, w l q with q = x^2 + y^2, l =
   // ln(value scale) (to 1e-12) and w = (value scale)^2.
-  int (*fit_sums)(const float* values, const double* x, const double* y, int count, float lowest, double scale,
-                  double* sums);
+  void (*fit_sums)(const float* values, const double* x, const double* y, int count, float lowest, double scale,
+                   double* sums);
   // flags[i] = 1 where values[i] > threshold, else 0. True where a value is missing.
   bool (*flag_above)(const float* values, float threshold, std::size_t count, std::uint8_t* flags);
 };

@@ -432,15 +432,13 @@ MESOGLASS_INLINE Half logarithm(const Half& values) {
   return 2.0 * z * (series + 1.0) + 0.69314718055994530942 * exponent;
 }
 
-int fit_sums(const float* values, const double* xs, const double* ys, int count, float lowest, double scaling,
-             double* sums) {
+void fit_sums(const float* values, const double* xs, const double* ys, int count, float lowest, double scaling,
+              double* sums) {
   constexpr int terms = 13;
   Half total[terms] = {};
-  HalfIntegers points = {};
   for (int i = 0; i < count; i += group / 2) {
     const Half value = __builtin_convertvector(load<HalfFloats>(values + i), Half);
     const HalfIntegers wanted = value > static_cast<double>(lowest);
-    points -= wanted;
     const Half ratio = value * scaling;
     const Half x = load<Half>(xs + i);
     const Half y = load<Half>(ys + i);
@@ -465,7 +463,6 @@ int fit_sums(const float* values, const double* xs, const double* ys, int count,
   for (int term = 0; term < terms; ++term) {
     sums[term] = (total[term][0] + total[term][1]) + (total[term][2] + total[term][3]);
   }
-  return static_cast<int>((points[0] + points[1]) + (points[2] + points[3]));
 }
 
 bool flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {

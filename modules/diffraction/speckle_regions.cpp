@@ -123,8 +123,13 @@ double last_unknown(std::array<double, 10> lower, std::array<double, 4> right) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::size_t step = 4;  // points that the kernel takes at once
+
+}  // namespace
+
 SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach) : ny_(ny), nx_(nx), reach_(reach) {
-  constexpr std::size_t step = 4;  // of the kernel
   for (int y = -reach; y <= reach; ++y) {
     for (int x = -reach; x <= reach; ++x) {
       if (x * x + y * y > reach * reach) continue;
@@ -133,8 +138,9 @@ SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach) : ny_(ny), n
       offsets_.push_back(y * nx + x);
     }
   }
-  for (; x_.size() % step != 0; x_.push_back(0.0)) y_.push_back(0.0);
-  values_.assign(x_.size(), std::numeric_limits<float>::quiet_NaN());
+  values_.resize(offsets_.size() + step);
+  used_x_.resize(values_.size());
+  used_y_.resize(values_.size());
 }
 
 double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region, float background) {
@@ -144,25 +150,27 @@ double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region
   const std::int64_t place = region.peak_y * nx_ + region.peak_x;
   const bool inside = region.peak_x >= reach_ && region.peak_x + reach_ < nx_ && region.peak_y >= reach_ &&
                       region.peak_y + reach_ < ny_;
-  if (inside) {
-    for (std::size_t i = 0; i < offsets_.size(); ++i) {
-      values_[i] = map[static_cast<std::size_t>(place + offsets_[i])] - background;
-    }
-  } else {
-    for (std::size_t i = 0; i < offsets_.size(); ++i) {
+  const float lowest = 0.5F * height;
+  std::size_t points = 0;
+  for (std::size_t i = 0; i < offsets_.size(); ++i) {
+    if (!inside) {
       const std::int64_t x = region.peak_x + static_cast<std::int64_t>(x_[i]);
       const std::int64_t y = region.peak_y + static_cast<std::int64_t>(y_[i]);
-      const bool there = x >= 0 && x < nx_ && y >= 0 && y < ny_;
-      values_[i] = there ? map[static_cast<std::size_t>(y * nx_ + x)] - background
-                         : std::numeric_limits<float>::quiet_NaN();
+      if (x < 0 || x >= nx_ || y < 0 || y >= ny_) continue;
     }
+    // Written in any case, counted only where it is wanted: faster than to jump.
+    values_[points] = map[static_cast<std::size_t>(place + offsets_[i])] - background;
+    used_x_[points] = x_[i];
+    used_y_[points] = y_[i];
+    points += values_[points] > lowest ? 1 : 0;
   }
+  constexpr std::size_t least_points = 6;
+  if (points < least_points) return nan;
+  for (; points % step != 0; ++points) values_[points] = 0.0F;
   // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
   std::array<double, 13> sums;
-  const int points = best_kernels().fit_sums(values_.data(), x_.data(), y_.data(), static_cast<int>(values_.size()),
-                                             0.5F * height, 1.0 / static_cast<double>(height), sums.data());
-  constexpr int least_points = 6;
-  if (points < least_points) return nan;
+  best_kernels().fit_sums(values_.data(), used_x_.data(), used_y_.data(), static_cast<int>(points), lowest,
+                          1.0 / static_cast<double>(height), sums.data());
   const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
   const double curvature =
       last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});

@@ -54,6 +54,8 @@ class SpeckleFit {
   std::int64_t reach_;
   std::vector<std::int64_t> offsets_;  // of the positions from the peak
   std::vector<double> x_, y_;
+  // Of the positions above half of the height.
+  std::vector<double> used_x_, used_y_;
   std::vector<float> values_;
 };
 

@@ -375,13 +375,11 @@ TEST(LaneKernels, SumsOfAFitArePlainSums) {
   values[8] = 0.0F;
   std::vector<double> x(count), y(count);
   std::array<double, 13> expected{};
-  int points = 0;
   constexpr double scale = 1.25;
   for (std::size_t i = 0; i < count; ++i) {
     x[i] = static_cast<double>(i % 5) - 2.0;
     y[i] = static_cast<double>(i / 5) - 6.0;
     if (!(values[i] > 0.25F)) continue;
-    ++points;
     const double ratio = scale * static_cast<double>(values[i]);
     const double q = x[i] * x[i] + y[i] * y[i], l = std::log(ratio);
     const double terms[] = {1.0,      x[i],     y[i],  x[i] * x[i], x[i] * y[i], y[i] * y[i], x[i] * q,
@@ -390,7 +388,7 @@ TEST(LaneKernels, SumsOfAFitArePlainSums) {
   }
   for (const LaneKernels* kernels : available_kernels()) {
     std::array<double, 13> sums{};
-    EXPECT_EQ(kernels->fit_sums(values.data(), x.data(), y.data(), count, 0.25F, scale, sums.data()), points);
+    kernels->fit_sums(values.data(), x.data(), y.data(), count, 0.25F, scale, sums.data());
     for (std::size_t term = 0; term < 13; ++term) {
       EXPECT_NEAR(sums[term], expected[term], 1e-12 * (std::fabs(expected[term]) + expected[8])) << term;
     }
