@@ -55,13 +55,21 @@ BrickTree::BrickTree(const VoxelGrid& grid, Range own_slabs, const std::array<st
       slab_axis_(slab_axis_of(grid)),
       levels_(brick_levels(grid, own_slabs, edge, nearest_gap)),
       path_(levels_.back().first + levels_.back().count(), 0.0),
-      rest_(path_.size(), 0.0) {}
+      rest_(path_.size(), 0.0) {
+  parents_.resize(levels_.back().first);
+  for (std::size_t level = 1; level < levels_.size(); ++level) {
+    for (std::size_t brick = levels_[level].first; brick < levels_[level].first + levels_[level].count(); ++brick) {
+      children_.push_back(children_of(level, brick));
+      for_each_child(level, brick, [&](std::size_t child) { parents_[child] = static_cast<std::uint32_t>(brick); });
+    }
+  }
+}
 
 double BrickTree::path_around(std::size_t leaf) const noexcept {
   double sum = uniform_;
   std::size_t brick = leaf;
   for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-    brick = parent(level, brick);
+    brick = parent(brick);
     sum += path_[brick];
   }
   return sum;
@@ -91,30 +99,31 @@ std::array<Range, 3> BrickTree::own_extent(std::size_t leaf) const noexcept {
   return voxels;
 }
 
-std::size_t BrickTree::parent(std::size_t level, std::size_t brick) const noexcept {
+BrickTree::Children BrickTree::children_of(std::size_t level, std::size_t brick) const noexcept {
   const BrickLevel& here = levels_[level];
-  const BrickLevel& above = levels_[level + 1];
-  auto place = here.place(brick);
+  const BrickLevel& below = levels_[level - 1];
+  const auto place = here.place(brick);
+  Children children;
+  std::array<std::int64_t, 3> first;
   for (std::size_t axis = 0; axis < 3; ++axis) {
-    place[axis] = (place[axis] + here.own[axis].begin) / 2 - above.own[axis].begin;
+    const std::int64_t begin = 2 * (place[axis] + here.own[axis].begin);
+    const Range own = {std::max(begin, below.own[axis].begin), std::min(begin + 2, below.own[axis].end)};
+    first[axis] = own.begin - below.own[axis].begin;
+    children.count[axis] = static_cast<std::uint8_t>(own.size());
   }
-  return above.at(place[0], place[1], place[2]);
+  children.first = static_cast<std::uint32_t>(below.at(first[0], first[1], first[2]));
+  return children;
 }
 
 template <typename Visit>
 void BrickTree::for_each_child(std::size_t level, std::size_t brick, Visit&& visit) const {
-  const BrickLevel& here = levels_[level];
   const BrickLevel& below = levels_[level - 1];
-  const auto place = here.place(brick);
-  std::array<Range, 3> children;
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    const std::int64_t begin = 2 * (place[axis] + here.own[axis].begin);
-    children[axis] = {std::max(begin, below.own[axis].begin) - below.own[axis].begin,
-                      std::min(begin + 2, below.own[axis].end) - below.own[axis].begin};
-  }
-  for (std::int64_t z = children[2].begin; z < children[2].end; ++z) {
-    for (std::int64_t y = children[1].begin; y < children[1].end; ++y) {
-      for (std::int64_t x = children[0].begin; x < children[0].end; ++x) visit(below.at(x, y, z));
+  const Children& children = children_[brick - leaf_count()];
+  const auto row = static_cast<std::size_t>(below.own[0].size());
+  const std::size_t layer = row * static_cast<std::size_t>(below.own[1].size());
+  for (std::size_t z = 0; z < children.count[2]; ++z) {
+    for (std::size_t y = 0; y < children.count[1]; ++y) {
+      for (std::size_t x = 0; x < children.count[0]; ++x) visit(children.first + z * layer + y * row + x);
     }
   }
 }
@@ -139,7 +148,7 @@ void BrickTree::set_slack(std::size_t leaf, double slack_gpa) noexcept {
   rest_[leaf] = path_around(leaf) + slack_used * slack_gpa;
   std::size_t brick = leaf;
   for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-    brick = parent(level, brick);
+    brick = parent(brick);
     refresh(level + 1, brick);
   }
 }
@@ -149,7 +158,7 @@ void BrickTree::limit_slack(std::size_t leaf, double slack_gpa) noexcept {
   rest_[leaf] = std::min(rest_[leaf], rest);
   std::size_t brick = leaf;
   for (std::size_t level = 0; level + 1 < levels_.size(); ++level) {
-    brick = parent(level, brick);
+    brick = parent(brick);
     rest -= path_[brick];
     rest_[brick] = std::min(rest_[brick], rest);
   }

@@ -66,12 +66,15 @@ class BrickTree {
   [[nodiscard]] std::size_t leaf_of(const VoxelPlace& place) const noexcept;
   // The voxels along each axis that a brick has, on all ranks together.
   [[nodiscard]] std::array<Range, 3> extent(std::size_t level, std::size_t brick) const noexcept;
-  // The brick of the next level that a brick belongs to.
-  [[nodiscard]] std::size_t parent(std::size_t level, std::size_t brick) const noexcept;
+  // The brick of the next level that a brick of any level but the last belongs to.
+  [[nodiscard]] std::size_t parent(std::size_t brick) const noexcept { return parents_[brick]; }
   // This rank's part of a brick of level 0.
   [[nodiscard]] std::array<Range, 3> own_extent(std::size_t leaf) const noexcept;
   [[nodiscard]] Range own_slabs() const noexcept { return own_slabs_; }
   [[nodiscard]] std::size_t slab_axis() const noexcept { return slab_axis_; }
+
+  // What a tree takes for each brick.
+  static constexpr std::size_t bytes_a_brick = 2 * sizeof(double) + 3 * sizeof(std::uint32_t);
 
   // All bricks are due, and nothing has moved.
   void reset() noexcept;
@@ -93,13 +96,20 @@ class BrickTree {
   [[nodiscard]] double path(std::size_t leaf) const noexcept;
 
   [[nodiscard]] std::size_t memory_bytes() const noexcept {
-    return (path_.capacity() + rest_.capacity()) * sizeof(double);
+    return (path_.capacity() + rest_.capacity()) * sizeof(double) + parents_.capacity() * sizeof(std::uint32_t) +
+           children_.capacity() * sizeof(Children);
   }
 
  private:
   // Paths of the larger bricks around a level-0 brick, and what is uniform.
   [[nodiscard]] double path_around(std::size_t leaf) const noexcept;
   void find_due(std::size_t level, std::size_t brick, double around, std::vector<std::uint32_t>& leaves) const;
+  // Own bricks inside a brick, one level lower: the first, and how many along each axis.
+  struct Children {
+    std::uint32_t first = 0;
+    std::array<std::uint8_t, 3> count{};
+  };
+  [[nodiscard]] Children children_of(std::size_t level, std::size_t brick) const noexcept;
   template <typename Visit>
   void for_each_child(std::size_t level, std::size_t brick, Visit&& visit) const;
 
@@ -108,7 +118,9 @@ class BrickTree {
   Range own_slabs_;
   std::size_t slab_axis_;
   std::vector<BrickLevel> levels_;
-  std::vector<double> path_;  // GPa
+  std::vector<std::uint32_t> parents_;  // of the bricks of all levels but the last
+  std::vector<Children> children_;      // of the bricks of all levels but the first
+  std::vector<double> path_;            // GPa
   // Value of uniform_ at which the first brick inside is due, less the paths of this brick and those inside it, as if
   // the bricks around it did not move.
   std::vector<double> rest_;

@@ -85,6 +85,14 @@ FarField::FarField(const elasticity::StressKernel& kernel, Range own_slabs, cons
       views_(tree_.levels().size()) {
   for (std::size_t axis = 0; axis < 3; ++axis) half_[axis] = counts_[axis] / 2 + 1;
   fill_tables();
+  for (std::size_t level = 0; level < tree_.levels().size(); ++level) {
+    const BrickLevel& bricks = tree_.levels()[level];
+    for (std::size_t brick = bricks.first; brick < bricks.first + bricks.count(); ++brick) {
+      const VoxelPlace place = centre(level, bricks.place(brick));
+      centres_.push_back({static_cast<std::int32_t>(place[0]), static_cast<std::int32_t>(place[1]),
+                          static_cast<std::int32_t>(place[2])});
+    }
+  }
 }
 
 VoxelPlace FarField::reach_of(const VoxelGrid& grid, const std::vector<BrickLevel>& levels, std::size_t level,
@@ -374,21 +382,21 @@ bool FarField::rests(std::size_t leaf, const LocalField& field) noexcept {
 
 LocalField FarField::local(std::size_t leaf) const noexcept {
   LocalField result;
-  result.centre = centre(0, tree_.levels().front().place(leaf));
+  for (std::size_t axis = 0; axis < 3; ++axis) result.centre[axis] = centres_[leaf][axis];
   std::size_t brick = leaf;
   for (std::size_t level = 0; level < views_.size(); ++level) {
-    const VoxelPlace middle = centre(level, tree_.levels()[level].place(brick));
+    if (level > 0) brick = tree_.parent(brick);
     const double* field = far_.values.data() + brick * (1 + axes_) * components_;
-    for (std::size_t c = 0; c < components_; ++c) {
-      result.value[c] += field[c];
-      for (std::size_t axis = 0; axis < axes_; ++axis) {
-        const double gradient = field[(axis + 1) * components_ + c];
+    for (std::size_t c = 0; c < components_; ++c) result.value[c] += *field++;
+    for (std::size_t axis = 0; axis < axes_; ++axis) {
+      const auto offset = static_cast<double>(centres_[leaf][axis] - centres_[brick][axis]);
+      for (std::size_t c = 0; c < components_; ++c) {
+        const double gradient = *field++;
         result.gradient[axis][c] += gradient;
-        result.value[c] += gradient * static_cast<double>(result.centre[axis] - middle[axis]);
+        result.value[c] += gradient * offset;
       }
     }
     result.deviation += far_.deviations[brick];
-    if (level + 1 < views_.size()) brick = tree_.parent(level, brick);
   }
   return result;
 }
@@ -399,7 +407,7 @@ std::size_t FarField::memory_bytes() const noexcept {
   std::size_t kernels = 0;
   for (const BrickKernel& kernel : kernels_) kernels += kernel.memory_bytes();
   return tree_.memory_bytes() + kernels + tables * sizeof(float) + far_.memory_bytes() + near_.memory_bytes() +
-         marks_.memory_bytes() + slack_at_mark_.capacity() * sizeof(double);
+         marks_.memory_bytes() + slack_at_mark_.capacity() * sizeof(double) + centres_.capacity() * sizeof(centres_[0]);
 }
 
 std::size_t FarField::bytes_needed(const VoxelGrid& grid, int rows, Range own_slabs,
@@ -414,8 +422,9 @@ std::size_t FarField::bytes_needed(const VoxelGrid& grid, int rows, Range own_sl
   const std::size_t field = static_cast<std::size_t>((1 + grid.dimensions()) * rows) + 1;
   const std::size_t leaves = levels.front().count();
   const std::size_t bricks = levels.back().first + levels.back().count();
-  // Far fields, path and rest of every brick; near fields, marks and slacks of the smallest.
-  return bytes + sizeof(double) * (bricks * (field + 2) + leaves * (2 * field + 1));
+  // Far fields of every brick; near fields, marks and slacks of the smallest.
+  return bytes + bricks * (BrickTree::bytes_a_brick + sizeof(centres_[0])) +
+         sizeof(double) * (bricks * field + leaves * (2 * field + 1));
 }
 
 }  // namespace mesoglass::deformation

@@ -148,13 +148,14 @@ class FarField {
   std::size_t components_;
   std::array<std::int64_t, 3> half_;  // entries of the tables along each axis: distances 0 to n / 2
   std::vector<float> beyond_;         // largest kernel norm (GPa) at these distances or farther, [dz][dy][dx]
-  std::vector<std::vector<float>> deviation_at_;  // of each level's linear field, by offset of the centre, GPa
-  std::vector<BrickKernel> kernels_;              // of each level
-  Fields far_;                                    // of all levels
-  Fields near_;                                   // of level 0, by near transformations
-  Fields marks_;                                  // of level 0, all together when its slack was set
-  std::vector<double> slack_at_mark_;             // GPa
-  StrainComponents uniform_{};                    // GPa
+  std::vector<std::vector<float>> deviation_at_;      // of each level's linear field, by offset of the centre, GPa
+  std::vector<BrickKernel> kernels_;                  // of each level
+  Fields far_;                                        // of all levels
+  Fields near_;                                       // of level 0, by near transformations
+  Fields marks_;                                      // of level 0, all together when its slack was set
+  std::vector<double> slack_at_mark_;                 // GPa
+  StrainComponents uniform_{};                        // GPa
+  std::vector<std::array<std::int32_t, 3>> centres_;  // of the bricks of all levels
   std::vector<LevelView> views_;
 };
 
