@@ -123,7 +123,7 @@ SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const 
   constexpr int bins = 2048;
   constexpr double lowest = -5.0, highest = 11.0;  // in start heights
   constexpr double least_width = 1.2;              // of the noise in bins: frequencies show no sharper edge
-  constexpr double least_spread = 0.02, largest_spread = 0.6;
+  constexpr double least_spread = 0.02, largest_spread = 0.3;
   constexpr double largest_density = 0.3;
   constexpr int joined = 4;  // bins
   constexpr double lowest_part = 0.15;
@@ -228,7 +228,7 @@ SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const 
     if (!risen) break;
   }
   result.law = {std::exp(state.place[0]), start_height * std::exp(state.place[1]), std::sqrt(state.place[2])};
-  result.found = result.law.density < largest_density && result.law.spread < largest_spread;
+  result.found = result.law.density < largest_density;
   for (const auto& share : shares) {
     if (!(share.sum() > 0.0)) continue;
     const Eigen::VectorXd score = -(state.slopes.leftCols(free).transpose() * share);
