@@ -151,6 +151,7 @@ TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
     std::vector<std::uint8_t> flags(count);
     EXPECT_TRUE(kernels->flag_above(a.data(), 0.25F, count, flags.data()));
     EXPECT_TRUE(kernels->flag_above(a.data() + count - 1, 0.25F, 1, flags.data()));
+    EXPECT_TRUE(kernels->flag_above(a.data(), 0.25F, 56, flags.data()));
     EXPECT_FALSE(kernels->flag_above(b.data() + 18, 0.25F, count - 18, flags.data()));
     kernels->flag_above(a.data(), 0.25F, count, flags.data());
     for (std::size_t i = 0; i < count; ++i) {

@@ -123,6 +123,21 @@ TEST(SpeckleFit, OfALineIsItsWidthAlongIt) {
   }
 }
 
+// What lies beyond the map's edge takes no part, nor the next line's other end.
+TEST(SpeckleFit, EndsAtTheEdge) {
+  constexpr std::int64_t side = 21;
+  std::vector<float> map(side * side);
+  for (std::int64_t y = 0; y < side; ++y) {
+    for (std::int64_t x = 0; x < side; ++x) {
+      const double squared = static_cast<double>(x * x + (y - 10) * (y - 10));
+      map[static_cast<std::size_t>(y * side + x)] =
+          x > 15 ? 3.0F : static_cast<float>(2.0 * std::exp(-4.0 * std::log(2.0) * squared / 36.0));
+    }
+  }
+  const SpeckleRegion region{9, 2.0F, 0, 10, true};
+  EXPECT_NEAR(SpeckleFit(side, side, 4).width(map, region, 0.0F), 6.0, 1e-3);
+}
+
 // Brighter speckles within reach count with their own height.
 TEST(SpeckleFit, TakesPointsAboveThePeak) {
   constexpr std::int64_t side = 21;
