@@ -106,9 +106,9 @@ class Trials(ProgramTest):
             self.assertAlmostEqual(found / planted, 1.0, delta=0.01, msg=f"trial {trial}")
             found, planted = pair["size"]
             self.assertAlmostEqual(found / planted, 1.0, delta=0.05, msg=f"trial {trial}")
-            # 10 % is asked and not kept where diameters spread or few domains are seen: docs/analysis.md.
+            # Of scans somewhat larger 34 of 36 kept this: docs/analysis.md.
             found, planted = pair["area_fraction"]
-            self.assertAlmostEqual(found / planted, 1.0, delta=0.25, msg=f"trial {trial}")
+            self.assertAlmostEqual(found / planted, 1.0, delta=0.1, msg=f"trial {trial}")
 
 
 def relative(pair):
