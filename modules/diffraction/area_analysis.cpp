@@ -28,7 +28,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t least_map_side = 16;
 constexpr double whole_rows_bytes = 8.0 * 1024.0 * 1024.0;  // read at once where a row comes as a whole
-constexpr double chunk_buffer_share = 0.125;                  // of the memory limit, for rows of whole HDF5 chunks
+constexpr double chunk_buffer_share = 0.125;                // of the memory limit, for rows of whole HDF5 chunks
 constexpr std::int64_t tables_kept = 48;
 constexpr int largest_lag_limit = 64;
 

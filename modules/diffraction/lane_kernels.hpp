@@ -76,14 +76,15 @@ struct LaneKernels {
   // not null. In double precision.
   void (*moments)(const float* values, const float* used, std::size_t count, double* four);
   // Fourier transforms of eight lines at once (four in double precision), not normalised, exp(-2 pi i ...). Numbers are
-  // stored [element][real lanes, imaginary lanes]; those of `from` from `present` on are taken as zero and not read. The
-  // result is in one of the two work arrays, as large as a result each, neither of which is `from`.
+  // stored [element][real lanes, imaginary lanes]; those of `from` from `present` on are taken as zero and not read.
+  // The result is in one of the two work arrays, as large as a result each, neither of which is `from`.
   const float* (*transform)(const TransformSteps<float>& steps, const float* from, std::ptrdiff_t present,
                             float* work_a, float* work_b);
   const double* (*transform_double)(const TransformSteps<double>& steps, const double* from, std::ptrdiff_t present,
                                     double* work_a, double* work_b);
-  // `lines` <= 8 lines of `count` values, `stride` apart, of two maps to what `transform` reads: the first less its mean
-  // to the real, the second (may be null) to the imaginary parts; 0 where missing or not used (`used` may be null).
+  // `lines` <= 8 lines of `count` values, `stride` apart, of two maps to what `transform` reads: the first less its
+  // mean to the real, the second (may be null) to the imaginary parts; 0 where missing or not used (`used` may be
+  // null).
   void (*pack_lines)(const float* a, const float* b, float mean_a, float mean_b, const float* used,
                      std::ptrdiff_t stride, int lines, std::size_t count, float* packed);
   // The first `count` transformed lines to blocks of eight columns, [block][line][real columns, imaginary columns], a

@@ -69,8 +69,9 @@ struct Transform {
     }
   }
 
-  // One step: transforms of `done` numbers become such of `radix` times as many, `rest` of each are left to do. Elements
-  // from `present` on are zero, which only a first step needs to know (`done` is 1 there; `rest` is 1 in a last one).
+  // One step: transforms of `done` numbers become such of `radix` times as many, `rest` of each are left to do.
+  // Elements from `present` on are zero, which only a first step needs to know (`done` is 1 there; `rest` is 1 in a
+  // last one).
   template <int radix, bool first, bool last>
   static MESOGLASS_INLINE void step_of(const Scalar* from, Scalar* to, std::ptrdiff_t rest, std::ptrdiff_t done,
                                        const Scalar* twiddles, std::ptrdiff_t present) {
@@ -202,7 +203,8 @@ void turn_lines(const float* lines, std::size_t columns, int count, float* block
       Group rows[group] = {};
 #pragma GCC unroll 8
       for (std::size_t i = 0; i < group; ++i) {
-        if (x + i < columns) rows[i] = load<Group>(lines + (x + i) * 2 * group + static_cast<std::size_t>(part) * group);
+        if (x + i < columns)
+          rows[i] = load<Group>(lines + (x + i) * 2 * group + static_cast<std::size_t>(part) * group);
       }
       transpose(rows);
 #pragma GCC unroll 8

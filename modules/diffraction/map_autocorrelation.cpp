@@ -175,8 +175,8 @@ struct MapAutocorrelation::State {
   double kept_positions = 0.0;
   AlignedValues<float> kept;  // 1 or 0 a position; empty where all are
   MapTransform<float> line, column;
-  AlignedValues<float> packed;                // eight lines of two maps, [x][real, imaginary][line]
-  AlignedValues<float> lines;                 // transformed, [block][y][real, imaginary][column]
+  AlignedValues<float> packed;  // eight lines of two maps, [x][real, imaginary][line]
+  AlignedValues<float> lines;   // transformed, [block][y][real, imaginary][column]
   AlignedValues<float> work_a, work_b;
   std::vector<AlignedValues<double>> powers;  // a group: [block][height][column]
   std::vector<int> maps;
@@ -239,8 +239,9 @@ struct MapAutocorrelation::State {
     const int lags_across = 2 * largest_lag + 1;
     std::vector<double> result(static_cast<std::size_t>((largest_lag + 1) * lags_across));
     for (int lags = 0; lags < lag_groups(); ++lags) {
-      const double* done = kernels.transform_double(lag_line.steps(), lag_lines.data() + 2 * double_lanes * lags * width,
-                                                    width, lag_work_a.data(), lag_work_b.data());
+      const double* done =
+          kernels.transform_double(lag_line.steps(), lag_lines.data() + 2 * double_lanes * lags * width, width,
+                                   lag_work_a.data(), lag_work_b.data());
       for (int dy = lags * double_lanes; dy <= std::min(largest_lag, (lags + 1) * double_lanes - 1); ++dy) {
         for (int dx = -largest_lag; dx <= largest_lag; ++dx) {
           const int place = dx < 0 ? dx + width : dx;

@@ -104,8 +104,8 @@ std::span<const SpeckleRegion> RegionLabeller::label(std::span<const float> map,
 
 namespace {
 
-// The last unknown of four equations with a matrix of squares, given as its lower triangle row by row. Unknowns that the
-// others decide (all points on a line) are taken as 0.
+// The last unknown of four equations with a matrix of squares, given as its lower triangle row by row. Unknowns that
+// the others decide (all points on a line) are taken as 0.
 double last_unknown(std::array<double, 10> lower, std::array<double, 4> right) {
   const auto at = [&](std::size_t row, std::size_t column) -> double& { return lower[row * (row + 1) / 2 + column]; };
   constexpr double negligible = 1e-12;
@@ -172,8 +172,7 @@ double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region
   best_kernels().fit_sums(values_.data(), used_x_.data(), used_y_.data(), static_cast<int>(points), lowest,
                           1.0 / static_cast<double>(height), sums.data());
   const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
-  const double curvature =
-      last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
+  const double curvature = last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
   return curvature < 0.0 ? 2.0 * std::sqrt(-std::log(2.0) / curvature) : nan;
 }
 

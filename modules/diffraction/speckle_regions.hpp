@@ -43,9 +43,9 @@ class SpeckleFit {
  public:
   // Of maps (ny, nx), from the positions within `reach` steps of a region's peak.
   SpeckleFit(std::int64_t ny, std::int64_t nx, int reach);
-  // Full width at half maximum of the Gaussian b + a exp(-r^2 / (2 s^2)) about the region's peak, with b = `background`:
-  // least squares of the logarithm, weighted by the squared height, over the positions that are above half of the
-  // peak's height. NaN where there are fewer than six, or no maximum.
+  // Full width at half maximum of the Gaussian b + a exp(-r^2 / (2 s^2)) about the region's peak, with b =
+  // `background`: least squares of the logarithm, weighted by the squared height, over the positions that are above
+  // half of the peak's height. NaN where there are fewer than six, or no maximum.
   [[nodiscard]] double width(std::span<const float> map, const SpeckleRegion& region, float background);
 
  private:

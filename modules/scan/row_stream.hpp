@@ -24,8 +24,8 @@ namespace mesoglass::scan {
 // section of work that may fail (see collectively()).
 class RowStream {
  public:
-  // `reader` must outlive the stream. `blocks` of rows are read in order. Where the format allows, a row of more patterns
-  // than `most_patterns` comes in pieces of so many.
+  // `reader` must outlive the stream. `blocks` of rows are read in order. Where the format allows, a row of more
+  // patterns than `most_patterns` comes in pieces of so many.
   RowStream(const ScanReader& reader, const std::vector<Range>& blocks,
             std::int64_t most_patterns = std::numeric_limits<std::int64_t>::max());
   ~RowStream();

@@ -270,7 +270,8 @@ std::complex<double> plain_transform(const std::vector<Scalar>& values, std::siz
   for (std::size_t j = 0; j < present; ++j) {
     const std::complex<double> value(static_cast<double>(values[2 * lanes * j + lane]),
                                      static_cast<double>(values[2 * lanes * j + lanes + lane]));
-    sum += value * std::polar(1.0, -2.0 * units::pi * static_cast<double>(n * j % length) / static_cast<double>(length));
+    sum +=
+        value * std::polar(1.0, -2.0 * units::pi * static_cast<double>(n * j % length) / static_cast<double>(length));
   }
   return sum;
 }
@@ -334,7 +335,8 @@ TEST(LaneKernels, LinesAreTurned) {
     for (const int lines : {8, 5}) {
       SCOPED_TRACE(fmt::format("{}, {} lines", kernels->name, lines));
       // No line more than there are: what lies beyond must not be read.
-      auto a = random_values(static_cast<std::size_t>(lines - 1) * stride + columns, 70), b = random_values(a.size(), 71);
+      auto a = random_values(static_cast<std::size_t>(lines - 1) * stride + columns, 70),
+           b = random_values(a.size(), 71);
       std::vector<float> used(a.size(), 1.0F);
       a[stride + 3] = a[20] = b[2 * stride + 9] = missing;
       used[3 * stride + 1] = used[4 * stride + 19] = 0.0F;
@@ -383,8 +385,8 @@ TEST(LaneKernels, SumsOfAFitArePlainSums) {
     if (!(values[i] > 0.25F)) continue;
     const double ratio = scale * static_cast<double>(values[i]);
     const double q = x[i] * x[i] + y[i] * y[i], l = std::log(ratio);
-    const double terms[] = {1.0,      x[i],     y[i],  x[i] * x[i], x[i] * y[i], y[i] * y[i], x[i] * q,
-                            y[i] * q, q * q,    l,     l * x[i],    l * y[i],    l * q};
+    const double terms[] = {1.0,      x[i],  y[i], x[i] * x[i], x[i] * y[i], y[i] * y[i], x[i] * q,
+                            y[i] * q, q * q, l,    l * x[i],    l * y[i],    l * q};
     for (std::size_t term = 0; term < 13; ++term) expected[term] += ratio * ratio * terms[term];
   }
   for (const LaneKernels* kernels : available_kernels()) {
