@@ -16,7 +16,6 @@ target_include_directories(mesoglass_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS
 target_link_libraries(mesoglass_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
 pkg_check_modules(FFTW REQUIRED IMPORTED_TARGET fftw3>=3.3)
-pkg_check_modules(FFTW_SINGLE REQUIRED IMPORTED_TARGET fftw3f>=3.3)
 
 find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 find_package(fmt REQUIRED)

@@ -158,8 +158,10 @@ void FastEngine::fill_block(std::size_t own_voxel, double* block) const {
   modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
                   std::span(last).first(components), modes);
 
-  std::fill_n(block, sensitive_block_size(constants_, row) + row, 0.0);
-  std::fill_n(block, row, padding_barrier_ev);
+  if (modes.count < row) {
+    std::fill_n(block, sensitive_block_size(constants_, row) + row, 0.0);
+    std::fill_n(block, row, padding_barrier_ev);
+  }
   double* sensitivity = block + block_size(constants_, row);
   double* share = sensitivity + row;
   const double kt_a_strain_gpa = steepest_slope(constants_) * constants_.inverse_kt;

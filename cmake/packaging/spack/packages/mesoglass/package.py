@@ -26,7 +26,7 @@ class Mesoglass(CMakePackage):
     depends_on("mpi@3:")
     depends_on("petsc@3.18: +mpi+double~complex~int64")
     depends_on("hdf5@1.10: +mpi")
-    depends_on("fftw@3.3: precision=float,double")
+    depends_on("fftw@3.3: precision=double")
     depends_on("boost@1.74: +program_options+math")
     depends_on("random123")
     depends_on("pugixml")
