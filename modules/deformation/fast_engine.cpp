@@ -31,7 +31,7 @@ constexpr double smallest_bound = 1e-36;  // 1/s, in single precision's range
 
 // Chosen by time an event (docs/deformation.md). Bricks are longer along x, where voxels are neighbours in memory.
 constexpr BrickChoice planar_bricks = {{8, 8, 1}, 32};
-constexpr BrickChoice solid_bricks = {{8, 4, 4}, 8};
+constexpr BrickChoice solid_bricks = {{8, 4, 4}, 12};
 
 // A bound is only taken from a stress with a deviation if its radius is this many times wider.
 constexpr double radius_a_deviation = 2.0;
