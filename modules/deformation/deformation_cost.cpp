@@ -10,7 +10,7 @@ namespace mesoglass::deformation {
 
 namespace {
 
-// One core of an AMD EPYC with AVX-512, in the elastic-plastic regime; docs/deformation.md says how they were measured.
+// One core of an AMD EPYC, in the elastic-plastic regime; docs/deformation.md says how they were measured.
 // The fast engine's time an event hardly grows with the sample: a constant, and a little a voxel.
 struct EventTime {
   double seconds = 0.0;
