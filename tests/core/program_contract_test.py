@@ -81,7 +81,8 @@ class ProgramContract(ProgramTest):
         self.assertGreater(len(bars), 2)
         for filled, empty, percent, _ in bars:
             self.assertEqual(len(filled) + len(empty), 30)
-            self.assertAlmostEqual(len(filled), 0.3 * int(percent), delta=1.01)
+            # Thirty places, rounded down (less than 1); per cent rounded to the nearest (0.3 * 0.5).
+            self.assertAlmostEqual(len(filled), 0.3 * int(percent), delta=1.16)
         percents = [int(bar[2]) for bar in bars]
         self.assertEqual(percents, sorted(percents))
         self.assertIn("left", bars[0][3])
