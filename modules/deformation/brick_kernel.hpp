@@ -13,7 +13,8 @@
 
 namespace mesoglass::deformation {
 
-// A strain with what it is multiplied with in every mirrored part of the kernel, and as half a difference.
+// A transformation's strain (the kernel's rows, dimensionless) with the signs of every mirrored part of the kernel, and
+// halved for differences. Pure.
 class StrainFactors {
  public:
   StrainFactors(const elasticity::StressKernel& kernel, std::span<const double> strain) noexcept;
@@ -29,25 +30,25 @@ class StrainFactors {
 // For bricks that are `edge` voxels long along x and not farther from a source than `reach` voxels along each axis,
 // centre to source. Offsets are stored from -reach to reach along x and, by mirror symmetry, from 0 to reach along y
 // and z, those a multiple of `edge` apart side by side and the kernel's entries after one another: rows (rows + 1) / 2
-// * 4 B an offset.
+// * 4 B an offset. Nothing here is collective.
 class BrickKernel {
  public:
   // The kernel is read here only.
   BrickKernel(const elasticity::StressKernel& kernel, std::int64_t edge, const VoxelPlace& reach);
 
   // For `count` bricks in a row along x whose centres are at (dx + i * edge, dy, dz) from the source, all within reach:
-  // adds the stress of a strain to fields[i * (1 + dimensions) * rows ...], and its central differences along x, y
-  // and in three dimensions z, each `rows` values. Not collective.
+  // adds the stress (GPa) of a strain to fields[i * (1 + dimensions) * rows ...], and its central differences (GPa a
+  // voxel) along x, y and in three dimensions z, each `rows` values.
   //
   // The value differs by at most `rounding` times the largest Frobenius norm K of the kernel within one voxel of the
   // place times |strain| from exact arithmetic, each difference likewise.
   void add(std::int64_t dx, std::int64_t dy, std::int64_t dz, const StrainFactors& strain, std::size_t count,
            double* fields) const noexcept;
-  // Entries are rounded once, products once, and at most seven terms are summed: ten roundings of half a unit.
+  // Half a unit each: of the entry, the strain, the product, at most five sums of a row and one of two rows: nine.
   static constexpr double rounding = 10.0 * 0x1p-24;
 
   [[nodiscard]] std::size_t memory_bytes() const noexcept { return table_.capacity() * sizeof(float); }
-  // What a kernel of `rows` on a grid of so many dimensions takes.
+  // What a kernel of `rows` on a grid of so many dimensions takes, in bytes.
   [[nodiscard]] static std::size_t bytes_needed(int rows, int dimensions, std::int64_t edge,
                                                 const VoxelPlace& reach) noexcept;
 
