@@ -10,6 +10,8 @@
 #include "diffraction/area_analysis.hpp"
 #include "diffraction/local_maps.hpp"
 #include "diffraction/mro_file.hpp"
+#include "diffraction/pair_distribution_options.hpp"
+#include "diffraction/pair_distribution_summary.hpp"
 #include "diffraction/sample_result.hpp"
 #include "diffraction/size_calibration.hpp"
 #include "scan/scan_options.hpp"
@@ -62,6 +64,28 @@ std::vector<UserMap> parse_user_maps(const std::vector<std::string>& typed, std:
     maps.push_back(std::move(map));
   }
   return maps;
+}
+
+// Nothing without a composition or a k calibration, which is said.
+std::optional<PairDistributionMeter> plan_pair_distribution(Run& run,
+                                                            const std::optional<PairDistributionSettings>& settings,
+                                                            const KRange& k_range, const scan::ScanDescription& scan) {
+  if (!settings) {
+    run.log().information("no structure factor and no G(r): give --composition for them");
+    return std::nullopt;
+  }
+  if (!scan.k_per_pixel_inverse_nm.value) {
+    run.log().warning("no structure factor and no G(r), since no k is known: give --k-per-pixel");
+    return std::nullopt;
+  }
+  PairDistributionMeter meter(k_range.values(), *settings);
+  tell_pair_distribution(run, meter);
+  return meter;
+}
+
+void measure_pair_distributions(const PairDistributionMeter& meter, AreaResult& area) {
+  area.pair_distribution = meter.measure(area.averages);
+  for (ThicknessBinResult& bin : area.by_thickness) bin.pair_distribution = meter.measure(bin.averages);
 }
 
 }  // namespace
@@ -182,6 +206,7 @@ void add_analyze_options(OptionTable& table) {
   table.integer("example-maps", 8)
       .range(0, 1000)
       .text("Dark-field maps to write, at the k of the highest order, four angles each.");
+  add_pair_distribution_options(table);
   table.group("Local maps");
   table.flag("no-local-maps").text("No maps of what single patterns say, which saves some of the pass.");
   table.real("local-k-min")
@@ -280,6 +305,7 @@ void run_analyze(Run& run) {
   if (run.already_complete(output_path)) return;
   const auto settings = collectively(communicator, [&] { return read_analysis_settings(options); });
   const auto read_options = collectively(communicator, [&] { return scan::read_scan_options(options); });
+  const auto pair_settings = collectively(communicator, [&] { return read_pair_distribution_settings(options); });
 
   const auto user_maps = collectively(communicator, [&] {
     if (!settings.local_maps && !options.list("map").empty()) {
@@ -320,6 +346,8 @@ void run_analyze(Run& run) {
         collectively(communicator, [&] { return plan_memory(*scans[area], grid, communicator.size(), settings); });
     tell_memory(run, *scans[area], grid, memory);
   }
+  const auto pair_distribution =
+      collectively(communicator, [&] { return plan_pair_distribution(run, pair_settings, k_range, *scans.front()); });
   if (run.dry_run()) return;
 
   const ThicknessBins thickness_bins = choose_thickness_bins(geometries, settings);
@@ -335,6 +363,10 @@ void run_analyze(Run& run) {
         add_user_map(communicator, map.name, map.sources[area], result.scan_ny, result.scan_nx, result.local_maps);
       }
       result.relations = relate_maps(communicator, result.local_maps, result.scan_ny, result.scan_nx);
+    }
+    if (pair_distribution) {
+      measure_pair_distributions(*pair_distribution, result);
+      warn_of_trouble(run, result);
     }
     tell_reading(run, result);
     const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
@@ -357,12 +389,14 @@ void run_analyze(Run& run) {
     file_settings.probe_fwhm_nm = settings.probe_fwhm_nm;
     file_settings.size_profile = options.text("domain-profile");
     file_settings.calibrated_size = options.flag("size-calibration");
+    file_settings.pair_distribution = pair_distribution ? &*pair_distribution : nullptr;
     write_mro(file, sample, file_settings);
     run.provenance().write(file);
     file.close();
     output->commit();
   }
   summarise(run, sample, settings.bragg_ratio);
+  if (pair_distribution) summarise_pair_distribution(run, sample, *pair_distribution);
 }
 
 }  // namespace mesoglass::diffraction

@@ -181,6 +181,12 @@ void narrow_area_fractions(const KRange& k_range, double k_per_pixel, const Patt
 
 }  // namespace
 
+std::vector<double> KRange::values() const {
+  std::vector<double> all(static_cast<std::size_t>(bins));
+  for (int bin = 0; bin < bins; ++bin) all[static_cast<std::size_t>(bin)] = k(bin);
+  return all;
+}
+
 KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
                       const std::vector<const scan::ScanDescription*>& scans, const AnalysisSettings& settings) {
   double low = 0.0;

@@ -12,6 +12,7 @@
 #include "diffraction/analysis_settings.hpp"
 #include "diffraction/map_correlation.hpp"
 #include "diffraction/mro_types.hpp"
+#include "diffraction/pair_distribution.hpp"
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_statistics.hpp"
 #include "diffraction/polar_sampling.hpp"
@@ -43,6 +44,7 @@ struct ThicknessBinResult {
   PatternAverages averages;
   // As in AreaResult, on request; else NaN.
   std::vector<double> size, size_error, area_fraction, area_fraction_error;
+  PairDistribution pair_distribution;
 };
 
 struct AreaResult {
@@ -75,6 +77,7 @@ struct AreaResult {
   double local_k_low = 0.0, local_k_high = 0.0;  // that the local maps of symmetry were averaged over
   std::vector<LocalMap> local_maps;              // none in a preview
   MapRelations relations;                        // between the local maps
+  PairDistribution pair_distribution;            // with a composition and a k calibration
   std::vector<std::string> warnings;
 };
 
@@ -85,6 +88,7 @@ struct KRange {
   double k_step = 1.0;
   int bins = 0;
   [[nodiscard]] double k(int bin) const noexcept { return k_low + k_step * bin; }
+  [[nodiscard]] std::vector<double> values() const;
 };
 [[nodiscard]] KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
                                     const std::vector<const scan::ScanDescription*>& scans,

@@ -81,6 +81,8 @@ void write_thickness_bins(Hdf5File& file, const std::string& area_group, const A
   of_patterns("odd_even_quality", &PatternAverages::odd_even_quality, "1",
               "sum of c_n over odd n by that over even n: plural scattering");
   of_patterns("radial_intensity", &PatternAverages::radial_intensity, "electrons a pixel", "mean over angles");
+  of_patterns("radial_intensity_error", &PatternAverages::radial_intensity_error, "electrons a pixel",
+              "its standard error");
   of_patterns("variance_between", &PatternAverages::variance_between, "1", between_text);
   of_patterns("variance_between_error", &PatternAverages::variance_between_error, "1", "its standard error");
   of_patterns("variance_within", &PatternAverages::variance_within, "1", angular_text);
@@ -213,7 +215,7 @@ void write_sample_heterogeneity(Hdf5File& file, const std::string& sample_group,
     binned("order", &ThicknessBinCurves::order, "1", "degree of order: sum of c_n over even n");
     binned("odd_even_quality", &ThicknessBinCurves::odd_even_quality, "1",
            "sum of c_n over odd n by that over even n: plural scattering", false);
-    binned("radial_intensity", &ThicknessBinCurves::radial_intensity, "electrons a pixel", "mean over angles", false);
+    binned("radial_intensity", &ThicknessBinCurves::radial_intensity, "electrons a pixel", "mean over angles");
     binned("variance_between", &ThicknessBinCurves::variance_between, "1", between_text);
     binned("variance_within", &ThicknessBinCurves::variance_within, "1", angular_text);
     binned("size", &ThicknessBinCurves::size, length, "speckle size (--sizes-by-thickness; else NaN)");

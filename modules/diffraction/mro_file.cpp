@@ -7,6 +7,7 @@
 #include "diffraction/emd_arrays.hpp"
 #include "diffraction/heterogeneity_file.hpp"
 #include "diffraction/map_descriptors.hpp"
+#include "diffraction/pair_distribution_file.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -60,6 +61,8 @@ class Writer {
           "sum of c_n over odd n by that over even n: plural scattering");
     curve(group + "/radial_intensity", {k_}, intensity.value, "electrons a pixel",
           "mean over angles and kept patterns");
+    curve(group + "/radial_intensity_error", {k_}, intensity.error, "electrons a pixel",
+          "standard error of radial_intensity, from leaving out blocks of the scan");
   }
 
   void area(const std::string& group, const AreaResult& area) {
@@ -68,7 +71,7 @@ class Writer {
     const std::vector<double> unknown(averages.order.size(), std::numeric_limits<double>::quiet_NaN());
     descriptors(group, {area.size, area.size_error}, {area.size_diameter, unknown},
                 {area.area_fraction, area.area_fraction_error}, {averages.order, averages.order_error},
-                {averages.odd_even_quality, unknown}, {averages.radial_intensity, unknown},
+                {averages.odd_even_quality, unknown}, {averages.radial_intensity, averages.radial_intensity_error},
                 {averages.power, averages.power_error}, averages.power_variance);
     curve(group + "/noise_bias", {n_, k_}, averages.noise_bias, "1",
           "counting noise that was removed from c_n: G beta_n / I_0");
@@ -90,6 +93,7 @@ class Writer {
     curve(group + "/disc_y", {y, x}, area.centre_y_px, "px", "centre of mass of the unscattered disc along ky");
     transmittance_histogram(group, area.transmittance);
     write_thickness_bins(file_, group, area, k_, n_, length_);
+    if (settings_.pair_distribution) write_pair_distribution(file_, group, area, *settings_.pair_distribution);
     write_local_maps(file_, group, area, length_);
     example_maps(group, area, y, x);
     calibration(group + "/calibration", area);
@@ -231,7 +235,7 @@ class Writer {
 }  // namespace
 
 void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings& settings) {
-  file.write_format("mesoglass mro", 1, 0);
+  file.write_format("mesoglass mro", 1, 1);
   file.set_attribute("/", "emd_group_type", "file");
   file.set_attribute("/", "version_major", std::int64_t{1});
   file.set_attribute("/", "version_minor", std::int64_t{0});
@@ -247,6 +251,7 @@ void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings
   writer.descriptors("/mro/sample", sample.size, sample.size_diameter, sample.area_fraction, sample.order,
                      sample.odd_even_quality, sample.radial_intensity, sample.power, sample.power_variance);
   write_sample_heterogeneity(file, "/mro/sample", sample);
+  if (settings.pair_distribution) write_pair_distribution(file, "/mro/sample", sample, *settings.pair_distribution);
   writer.types();
 }
 

@@ -13,8 +13,9 @@ enum class PowerForm { cn, dft2 };
 struct MroFileSettings {
   PowerForm power_form = PowerForm::cn;
   double probe_fwhm_nm = 0.0;
-  std::string size_profile = "gaussian";  // how size_diameter was calibrated
-  bool calibrated_size = false;           // `size` itself is the calibrated diameter
+  std::string size_profile = "gaussian";                     // how size_diameter was calibrated
+  bool calibrated_size = false;                              // `size` itself is the calibrated diameter
+  const PairDistributionMeter* pair_distribution = nullptr;  // that measured it; null where it was not
 };
 
 // Writes everything but the provenance. Collective; every rank passes the same result.

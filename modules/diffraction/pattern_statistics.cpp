@@ -238,11 +238,12 @@ PatternAverages PatternStatistics::averages_of(int first_group, int last_group) 
     values->assign(orders * bins, nan);
   }
   for (auto* values : {&result.order, &result.order_error, &result.odd_even_quality, &result.radial_intensity,
-                       &result.variance_between, &result.variance_between_error, &result.variance_within,
-                       &result.variance_within_error}) {
+                       &result.radial_intensity_error, &result.variance_between, &result.variance_between_error,
+                       &result.variance_within, &result.variance_within_error}) {
     values->assign(bins, nan);
   }
   result.patterns.assign(bins, 0.0);
+  result.radial_intensity_without.assign(blocks * bins, nan);
   for (std::size_t bin = 0; bin < bins; ++bin) {
     std::vector<double> total(orders, 0.0);
     std::vector<double> block_counts(blocks), block_powers(blocks * orders);
@@ -265,7 +266,7 @@ PatternAverages PatternStatistics::averages_of(int first_group, int last_group) 
     result.radial_intensity[bin] = intensity.sum / count;
     // Means without one block each: of every c_n and of what follows from them, for the standard errors.
     std::vector<std::vector<double>> power_without(orders);
-    std::vector<double> order_without, between_without, within_without;
+    std::vector<double> order_without, between_without, within_without, intensity_without;
     for (std::size_t block = 0; block < blocks; ++block) {
       const double here = block_counts[block];
       if (!(here > 0.0) || !(count - here > 0.0)) continue;
@@ -276,7 +277,10 @@ PatternAverages PatternStatistics::averages_of(int first_group, int last_group) 
       }
       order_without.push_back(every_second(mean, 2, order_limit_));
       within_without.push_back(variance_within(mean, grid_.angles));
-      between_without.push_back((intensity - block_intensity[block]).variance());
+      const IntensitySums rest = intensity - block_intensity[block];
+      between_without.push_back(rest.variance());
+      intensity_without.push_back(rest.sum / rest.count);
+      result.radial_intensity_without[block * bins + bin] = intensity_without.back();
     }
     std::vector<double> mean(orders);
     for (std::size_t n = 0; n < orders; ++n) {
@@ -293,6 +297,7 @@ PatternAverages PatternStatistics::averages_of(int first_group, int last_group) 
     result.order_error[bin] = jackknife_error(order_without);
     if (result.order[bin] != 0.0)
       result.odd_even_quality[bin] = every_second(mean, 1, order_limit_) / result.order[bin];
+    result.radial_intensity_error[bin] = jackknife_error(intensity_without);
     result.variance_within[bin] = variance_within(mean, grid_.angles);
     result.variance_within_error[bin] = jackknife_error(within_without);
     result.variance_between[bin] = intensity.variance();

@@ -21,11 +21,13 @@ struct PatternAverages {
   int orders = 0;
   int bins = 0;
   std::vector<double> power, power_variance, power_error;
-  std::vector<double> noise_bias;          // (orders, bins): what was removed, G beta_n / I_0
-  std::vector<double> order, order_error;  // sum of even n from 2 to order_limit
-  std::vector<double> odd_even_quality;    // sum of odd n over sum of even n, same limit
-  std::vector<double> radial_intensity;    // electrons a pixel
-  std::vector<double> patterns;            // that entered each bin
+  std::vector<double> noise_bias;                                // (orders, bins): what was removed, G beta_n / I_0
+  std::vector<double> order, order_error;                        // sum of even n from 2 to order_limit
+  std::vector<double> odd_even_quality;                          // sum of odd n over sum of even n, same limit
+  std::vector<double> radial_intensity, radial_intensity_error;  // electrons a pixel
+  // (blocks, bins): radial_intensity with one block of the scan left out; NaN where the block says nothing.
+  std::vector<double> radial_intensity_without;
+  std::vector<double> patterns;  // that entered each bin
   // Fluctuation electron microscopy, counting noise removed: variance between patterns of the mean over the angles,
   // <Ibar^2>/<Ibar>^2 - 1, and mean over patterns of the variance within the ring, <I^2>/<I>^2 - 1.
   std::vector<double> variance_between, variance_between_error;

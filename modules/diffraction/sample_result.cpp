@@ -51,6 +51,22 @@ Curve average(const std::vector<AreaResult>& areas, const Member& value_of, cons
   return curve;
 }
 
+// `of` picks an area's, or one of its bins'.
+PairDistributionCurves average_pair_distributions(const std::vector<AreaResult>& areas,
+                                                  const std::function<const PairDistribution&(const AreaResult&)>& of,
+                                                  const Weight& weight_of) {
+  using Values = std::vector<double> PairDistribution::*;
+  const auto mean = [&](Values value, Values error) {
+    return average(
+        areas, [&](const AreaResult& a) -> const std::vector<double>& { return of(a).*value; },
+        [&](const AreaResult& a) -> const std::vector<double>& { return of(a).*error; }, weight_of);
+  };
+  return {mean(&PairDistribution::structure_factor, &PairDistribution::structure_factor_error),
+          mean(&PairDistribution::reduced, &PairDistribution::reduced_error),
+          mean(&PairDistribution::distribution, &PairDistribution::distribution_error),
+          mean(&PairDistribution::peak_nm, &PairDistribution::peak_error_nm)};
+}
+
 // Standard deviation between areas.
 std::vector<double> scatter_between(const std::vector<AreaResult>& areas, const Member& value_of) {
   std::vector<double> result(value_of(areas.front()).size(), nan);
@@ -96,7 +112,7 @@ std::vector<ThicknessBinCurves> average_bins(const std::vector<AreaResult>& area
     };
     curves.order = of_patterns(&PatternAverages::order, &PatternAverages::order_error);
     curves.odd_even_quality = of_patterns(&PatternAverages::odd_even_quality, nullptr);
-    curves.radial_intensity = of_patterns(&PatternAverages::radial_intensity, nullptr);
+    curves.radial_intensity = of_patterns(&PatternAverages::radial_intensity, &PatternAverages::radial_intensity_error);
     curves.variance_between = of_patterns(&PatternAverages::variance_between, &PatternAverages::variance_between_error);
     curves.variance_within = of_patterns(&PatternAverages::variance_within, &PatternAverages::variance_within_error);
     curves.power = of_patterns(&PatternAverages::power, &PatternAverages::power_error);
@@ -106,6 +122,8 @@ std::vector<ThicknessBinCurves> average_bins(const std::vector<AreaResult>& area
     curves.area_fraction = average(
         areas, [here](const AreaResult& a) -> const auto& { return here(a).area_fraction; },
         [here](const AreaResult& a) -> const auto& { return here(a).area_fraction_error; }, weight);
+    curves.pair_distribution = average_pair_distributions(
+        areas, [here](const AreaResult& a) -> const PairDistribution& { return here(a).pair_distribution; }, weight);
   }
   return bins;
 }
@@ -148,12 +166,6 @@ PooledCorrelations pool_correlations(const std::vector<AreaResult>& areas) {
 
 }  // namespace
 
-std::vector<double> SampleResult::k() const {
-  std::vector<double> values(static_cast<std::size_t>(k_range.bins));
-  for (int bin = 0; bin < k_range.bins; ++bin) values[static_cast<std::size_t>(bin)] = k_range.k(bin);
-  return values;
-}
-
 SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range, double peak_significance) {
   SampleResult sample;
   sample.k_range = k_range;
@@ -172,8 +184,9 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
       [](const auto& a) -> const auto& { return a.averages.order_error; });
   sample.odd_even_quality =
       average(areas, [](const auto& a) -> const auto& { return a.averages.odd_even_quality; }, {});
-  sample.radial_intensity =
-      average(areas, [](const auto& a) -> const auto& { return a.averages.radial_intensity; }, {});
+  sample.radial_intensity = average(
+      areas, [](const auto& a) -> const auto& { return a.averages.radial_intensity; },
+      [](const auto& a) -> const auto& { return a.averages.radial_intensity_error; });
   sample.power = average(
       areas, [](const auto& a) -> const auto& { return a.averages.power; },
       [](const auto& a) -> const auto& { return a.averages.power_error; });
@@ -192,6 +205,8 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
   sample.order_scatter = scatter_between(
       areas, [](const auto& a) -> const auto& { return a.averages.order; });
   sample.by_thickness = average_bins(areas);
+  sample.pair_distribution = average_pair_distributions(
+      areas, [](const AreaResult& a) -> const PairDistribution& { return a.pair_distribution; }, kept_patterns);
   sample.correlations = pool_correlations(areas);
   const auto k = sample.k();
   sample.types = find_mro_types({k, sample.size.value, sample.size.error, sample.area_fraction.value,

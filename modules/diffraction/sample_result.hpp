@@ -15,11 +15,19 @@ struct Curve {
   std::vector<double> error;
 };
 
+// Structure factor and what follows from it; empty where none was asked for.
+struct PairDistributionCurves {
+  Curve structure_factor, reduced;  // a bin of k
+  Curve distribution;               // a distance
+  Curve peak;                       // one value: the mean of the areas' distances at which G(r) is highest
+};
+
 // One bin of thickness over all areas.
 struct ThicknessBinCurves {
   double patterns = 0.0;
   double mean_transmittance = 0.0;
   Curve order, odd_even_quality, radial_intensity, variance_between, variance_within, size, area_fraction, power;
+  PairDistributionCurves pair_distribution;
 };
 
 // A correlation between two local maps over the areas: Fisher's z of each, weighted by its independent places less 3.
@@ -43,10 +51,11 @@ struct SampleResult {
   // Standard deviation between areas of single areas' values; NaN with fewer than two.
   std::vector<double> size_scatter, area_fraction_scatter, order_scatter;
   std::vector<ThicknessBinCurves> by_thickness;
+  PairDistributionCurves pair_distribution;
   PooledCorrelations correlations;
   std::vector<MroType> types;
 
-  [[nodiscard]] std::vector<double> k() const;
+  [[nodiscard]] std::vector<double> k() const { return k_range.values(); }
 };
 
 // Averages areas, each weighted by its kept patterns. Standard errors: from those of the areas, or from the scatter
