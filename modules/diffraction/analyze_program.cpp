@@ -243,7 +243,7 @@ AnalysisSettings read_analysis_settings(const Options& options) {
   if (options.has("ellipse-ratio")) {
     settings.ellipse =
         Ellipse::from_axes(options.real("ellipse-ratio"), options.real("ellipse-angle") * units::pi / 180.0);
-  } else if (options.given("ellipse-angle")) {
+  } else if (options.real("ellipse-angle") != 0.0) {
     throw input_error("--ellipse-angle {} without an ellipse (--ellipse-ratio is not given): give both or none",
                       options.real("ellipse-angle"));
   }
