@@ -24,7 +24,7 @@ from mesoglass_report.isolated import read_isolated  # noqa: E402
 from mesoglass_report.option_table import OptionTable  # noqa: E402
 
 FIGURES = {"mean-pattern", "thickness", "mro-maps", "mro-size", "mro-area-fraction", "power-map", "mro-order",
-           "thickness-bins", "local-maps", "map-correlations", "sample-differences",
+           "thickness-bins", "local-maps", "map-correlations", "sample-differences", "pair-distribution",
            "catalog-map", "stress-strain", "connected-free-volume", "strain-maps", "threshold-strain"}
 
 
@@ -116,11 +116,11 @@ class Report(ProgramTest):
         synthetic.write_mro(self.folder / "old.h5", "x0", numpy.random.default_rng(1))
         with h5py.File(self.folder / "old.h5", "r+") as file:
             for group in ("mro/sample", "mro/area_000"):
-                del file[f"{group}/heterogeneity"], file[f"{group}/thickness_bins"]
+                del file[f"{group}/heterogeneity"], file[f"{group}/thickness_bins"], file[f"{group}/pair_distribution"]
         self.run_ok("mg-report", "--mro", "old.h5", "--output", "report")
         page = PageReader((self.folder / "report" / "report.html").read_text())
         self.assertTrue({"mro-size", "thickness"} <= page.identifiers)
-        self.assertFalse({"local-maps", "thickness-bins", "sample-differences"} & page.identifiers)
+        self.assertFalse({"local-maps", "thickness-bins", "sample-differences", "pair-distribution"} & page.identifiers)
 
     def test_each_kind_of_file_is_enough_and_hostile_labels_stay_text(self):
         synthetic.write_all(self.folder)
@@ -304,10 +304,10 @@ class Content(unittest.TestCase):
         return self.drawn
 
     def test_every_figure_is_legible_and_every_axis_has_its_unit(self):
-        unit = re.compile(r"\((nm|nm\$\^\{-1\}\$|nm\$\^3\$|GPa|%|detector units)\)$")
+        unit = re.compile(r"\((nm|nm\$\^\{-1\}\$|nm\$\^\{-2\}\$|nm\$\^3\$|GPa|%|detector units)\)$")
         pure = {"Transmittance T", "Patterns", "Intensity over the map's mean", "Area fraction of MRO", "Degree of order, even n combined",
                 "Rotational symmetry n", "Power c$_n$", "Degree of order", "Odd over even c$_n$", "Pearson's r", "Δ area fraction",
-                "Δ order", "Local map"}
+                "Δ order", "Local map", "Structure factor S(k)"}
         self.assertEqual(len(self.draw_all()), len(FIGURES))
         for figure in self.drawn:
             figure.canvas.draw()

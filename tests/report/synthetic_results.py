@@ -58,6 +58,12 @@ def write_mro(path, glass, random):
                 emd(file, f"{group}/{name}", power if name == "power" else power ** 2, ("n", "1", n), k_axis)
             emd(file, f"{group}/odd_even_quality", numpy.full(K.size, 0.02), k_axis)
             emd(file, f"{group}/radial_intensity", 10 * numpy.exp(-0.5 * ((K - 4) / 0.5) ** 2), k_axis)
+            r_axis = ("r", "nm", 0.01 * numpy.arange(1, 101))
+            for suffix, factor in (("", 1.0), ("_error", 0.02)):
+                emd(file, f"{group}/structure_factor{suffix}", factor * (1 + numpy.sin(K)), k_axis)
+                emd(file, f"{group}/pair_distribution{suffix}", factor * 90 * numpy.sin(20 * r_axis[2]), r_axis, units="nm^-2")
+            file[f"{group}/pair_distribution"].attrs.update(
+                {"peak_nm": 0.2787, "peak_error_nm": 0.0004, "warning": "k_max = 6 nm^-1 limits G(r)" if glass == "x0" else ""})
         area = "mro/area_000"
         size, step = 64, 0.3
         y, x = numpy.mgrid[:size, :size]

@@ -40,6 +40,17 @@ class ExampleMap:
 
 
 @dataclasses.dataclass
+class PairDistribution:
+    """S(k) and G(r) (its `k` are distances in nm), and what the file warns of."""
+
+    structure_factor: Curve
+    distribution: Curve
+    peak_nm: float
+    peak_error_nm: float
+    warning: str
+
+
+@dataclasses.dataclass
 class Measurement:
     """One sample: curves averaged over its areas, images of its first area."""
 
@@ -61,6 +72,7 @@ class Measurement:
     types: dict
     thickness_bins: heterogeneity.ThicknessBins | None
     heterogeneity: heterogeneity.Heterogeneity | None
+    pair_distribution: PairDistribution | None
     provenance: dict
 
 
@@ -115,6 +127,18 @@ def _example_maps(file, area, wanted):
     return [ExampleMap(k[i], phi[i], file.numbers(path, 3, int(i))) for i in chosen]
 
 
+def _pair_distribution(file, sample):
+    """None where the file was made without a composition."""
+    path = f"{sample}/pair_distribution"
+    if not file.exists(path):
+        return None
+    return PairDistribution(structure_factor=_curve(file, sample, "structure_factor"),
+                            distribution=_curve(file, sample, "pair_distribution"),
+                            peak_nm=file.attribute_real(path, "peak_nm"),
+                            peak_error_nm=file.attribute_real(path, "peak_error_nm"),
+                            warning=file.attribute_text(path, "warning", ""))
+
+
 def read_measurement(label, path, example_maps):
     """Everything the figures need of an mro.h5; `example_maps` is how many dark-field maps to keep."""
     with ResultFile(path, "mesoglass mro") as file:
@@ -142,6 +166,7 @@ def read_measurement(label, path, example_maps):
             types=file.table("/mro/types", TYPE_NAMES),
             thickness_bins=heterogeneity.read_thickness_bins(file, sample),
             heterogeneity=heterogeneity.read_heterogeneity(file, sample, area),
+            pair_distribution=_pair_distribution(file, sample),
             provenance=file.provenance())
 
 

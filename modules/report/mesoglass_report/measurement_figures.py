@@ -199,6 +199,35 @@ def power_maps(measurements, palette):
                   "scattering.", *style.rendered(figure))
 
 
+def pair_distributions(measurements, palette):
+    """Structure factor and reduced pair distribution function; None where no file holds them."""
+    shown = [item for item in measurements if item.pair_distribution]
+    if not shown:
+        return None
+    figure, panels = style.pyplot.subplots(1, 2, figsize=(style.DOUBLE_COLUMN_INCH, 2.9))
+    for panel, quantity, x, y in ((panels[0], "structure_factor", K_LABEL, "Structure factor S(k)"),
+                                  (panels[1], "distribution", "Distance r (nm)", "G(r) (nm$^{-2}$)")):
+        for item in shown:
+            curve, colour = getattr(item.pair_distribution, quantity), palette.colour(item.label)
+            panel.plot(curve.k, curve.value, color=colour, label=palette.name(item.label))
+            panel.fill_between(curve.k, curve.value - curve.error, curve.value + curve.error, color=colour, alpha=0.22,
+                               linewidth=0)
+        panel.set_xlabel(x)
+        panel.set_ylabel(y)
+        panel.margins(x=0.01)
+    panels[0].axhline(1.0, color="0.6", linewidth=0.7, zorder=0)
+    panels[1].axhline(0.0, color="0.6", linewidth=0.7, zorder=0)
+    panels[1].legend()
+    peaks = "; ".join(f"{html.escape(item.label)}: {item.pair_distribution.peak_nm:.4f} ± "
+                      f"{item.pair_distribution.peak_error_nm:.1g} nm" for item in shown)
+    warnings = "".join(f" <b>{html.escape(item.label)}: {html.escape(item.pair_distribution.warning)}.</b>"
+                       for item in shown if item.pair_distribution.warning)
+    return Figure("pair-distribution", SECTION, "Structure factor and pair distribution",
+                  "Structure factor and reduced pair distribution function G(r) = 4πr (ρ(r) − ρ<sub>0</sub>) from the radial "
+                  "intensity and the alloy's scattering factors. Bands: one standard error, statistical only: plural scattering and "
+                  f"the end of the k range change G by more. Highest peak: {peaks}.{warnings}", *style.rendered(figure))
+
+
 def all_figures(measurements, truths, palette):
     """Every figure that the measurements allow."""
     if not measurements:
@@ -206,5 +235,5 @@ def all_figures(measurements, truths, palette):
     figures = [mean_patterns(measurements, palette), thickness(measurements, palette),
                example_maps(measurements, palette), size_curves(measurements, truths, palette),
                area_fraction_curves(measurements, truths, palette), power_maps(measurements, palette),
-               order_curves(measurements, palette)]
+               order_curves(measurements, palette), pair_distributions(measurements, palette)]
     return [figure for figure in figures if figure]
