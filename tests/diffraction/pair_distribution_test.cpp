@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
+#include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -213,6 +214,11 @@ Cluster hard_sphere_glass(double second_share) {
   return count_pairs(box, diameter, second_share);
 }
 
+const Cluster& copper_glass() {
+  static const Cluster glass = hard_sphere_glass(0.0);
+  return glass;
+}
+
 // Debye's equation: sum over all pairs of f_i f_j sin(x) / x, x = 2 pi k r, with thermal spread.
 std::vector<double> debye_intensity(const Cluster& cluster, const std::array<int, 2>& numbers,
                                     const std::vector<double>& k) {
@@ -315,7 +321,7 @@ Comparison compare_with_counts(const Cluster& cluster, const std::array<int, 2>&
 // The analysis sees nothing below k = 2 nm^-1, where the long waves of one small ball are: they leave a difference that
 // hardly changes with r, some 7 % of the first peak.
 TEST(PairDistribution, AgreesWithCountedPairs) {
-  const Cluster copper = hard_sphere_glass(0.0);
+  const Cluster& copper = copper_glass();
   ASSERT_GT(copper.all(), 500.0);
   const Comparison one = compare_with_counts(copper, {29, 29}, "Cu", 20.0);
   EXPECT_LT(std::fabs(one.scale_error), 0.01);
@@ -337,6 +343,30 @@ TEST(PairDistribution, AgreesWithCountedPairs) {
   const Comparison small = compare_with_counts(copper, {29, 29}, "Cu", 6.0);
   EXPECT_LT(std::fabs(small.top_error_nm), 0.005);
   EXPECT_LT(std::fabs(small.height_error), 0.2);
+}
+
+// Plural scattering as a smooth background that is wider in k than single scattering: N takes it in, so that peaks come
+// out lower by about its share and stay where they are.
+TEST(PairDistribution, WideBackgroundLowersPeaks) {
+  const Cluster& copper = copper_glass();
+  const auto k = even_steps(2.0, 20.0, 0.1);
+  const PairDistributionMeter meter(k, settings_for("Cu"));
+  const auto single = debye_intensity(copper, {29, 29}, k);
+  const auto highest = [](const PairDistribution& found) {
+    return *std::max_element(found.distribution.begin(), found.distribution.end());
+  };
+  const PairDistribution without = meter.measure(averages_with(single));
+  for (const auto& [share, height] : {std::pair{0.1, 0.89}, {0.3, 0.72}}) {
+    constexpr double wider = 1.5;
+    auto intensity = single;
+    for (std::size_t bin = 0; bin < k.size(); ++bin) {
+      const double wide = mean_scattering(meter.settings().composition, k[bin] / wider).mean_of_square;
+      intensity[bin] += share * copper.all() * wide / (wider * wider);
+    }
+    const PairDistribution found = meter.measure(averages_with(intensity));
+    EXPECT_NEAR(highest(found) / highest(without), height, 0.03) << share;
+    EXPECT_NEAR(found.peak_nm[0], without.peak_nm[0], 0.001) << share;
+  }
 }
 
 // The shells of an fcc crystal of copper (a = 0.3615 nm) at a / sqrt 2, a, a sqrt(3/2), a sqrt 2: a ball of 3 nm.
