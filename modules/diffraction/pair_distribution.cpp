@@ -68,12 +68,14 @@ std::vector<double> jackknife_errors(const std::vector<std::vector<double>>& wit
 
 using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-// `matrix` row by row, times a vector.
-Eigen::VectorXd product(const std::vector<double>& matrix, std::span<const double> vector) {
-  const auto columns = static_cast<Eigen::Index>(vector.size());
-  const auto rows = static_cast<Eigen::Index>(matrix.size()) / columns;
-  return Eigen::Map<const Rows>(matrix.data(), rows, columns) *
-         Eigen::Map<const Eigen::VectorXd>(vector.data(), columns);
+// `matrix` row by row, times a vector; summed in order, so that where the memory lies changes no bit.
+std::vector<double> product(const std::vector<double>& matrix, std::span<const double> vector) {
+  std::vector<double> result(matrix.size() / vector.size(), 0.0);
+  for (std::size_t row = 0; row < result.size(); ++row) {
+    const double* values = matrix.data() + row * vector.size();
+    for (std::size_t column = 0; column < vector.size(); ++column) result[row] += values[column] * vector[column];
+  }
+  return result;
 }
 
 // Solves least squares for every right-hand side: what the unknowns are as a linear map of the data.
@@ -203,7 +205,7 @@ double PairDistributionMeter::peak_width_nm() const {
 }
 
 PairDistributionMeter::Estimate PairDistributionMeter::estimate(std::span<const double> intensity) const {
-  const Eigen::VectorXd fitted = product(scale_fit_, intensity);
+  const std::vector<double> fitted = product(scale_fit_, intensity);
   Estimate result;
   result.scale = fitted[0];
   result.constant = settings_.constant_background ? fitted[1] : 0.0;
@@ -212,11 +214,10 @@ PairDistributionMeter::Estimate PairDistributionMeter::estimate(std::span<const 
     result.reduced.push_back(k_[bin] * excess / square_of_mean_[bin]);
   }
   if (degree_ > 0) {
-    const Eigen::VectorXd smooth = product(polynomial_, result.reduced);
-    for (std::size_t bin = 0; bin < k_.size(); ++bin) result.reduced[bin] -= smooth[static_cast<Eigen::Index>(bin)];
+    const std::vector<double> smooth = product(polynomial_, result.reduced);
+    for (std::size_t bin = 0; bin < k_.size(); ++bin) result.reduced[bin] -= smooth[bin];
   }
-  const Eigen::VectorXd distribution = product(transform_, result.reduced);
-  result.distribution.assign(distribution.begin(), distribution.end());
+  result.distribution = product(transform_, result.reduced);
   return result;
 }
 
