@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 
 #include "core/error.hpp"
-#include "core/option_table.hpp"
 #include "diffraction/electron_scattering.hpp"
 
 namespace mesoglass::diffraction {
