@@ -80,7 +80,7 @@ float rounded_up(double value) noexcept {
 }  // namespace
 
 std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / 16, 1024, 65536);
+  return std::clamp<std::size_t>(own_voxels / 32, 1024, 65536);
 }
 
 BrickChoice brick_choice(const VoxelGrid& grid) noexcept {
@@ -111,7 +111,7 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
   const std::size_t row = padded_modes(modes_.catalog_modes().largest_mode_count());
-  const std::size_t block = sensitive_block_size(constants_, row) + row;
+  const std::size_t block = block_size(constants_, row);
   cache_ = ModeCache(mode_cache_places(state_.count()), block);
   scratch_.resize(block);
   state_.bound_rate.assign(state_.count(), 0.0F);
@@ -149,46 +149,33 @@ std::size_t FastEngine::padded(std::size_t own_voxel) const noexcept {
   return padded_modes(modes_.count(own_voxel));
 }
 
-void FastEngine::fill_block(std::size_t own_voxel, double* block) const {
-  const auto components = static_cast<std::size_t>(state_.components);
-  const std::size_t row = padded(own_voxel);
-  StrainComponents last{};
-  for (std::size_t c = 0; c < components; ++c) last[c] = state_.last_strain[state_.at(static_cast<int>(c), own_voxel)];
-  VoxelModes modes;
-  modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
-                  std::span(last).first(components), modes);
-
+void FastEngine::fill_block(const VoxelModes& modes, double permanent_softening, double temporary_softening,
+                            double* block) const noexcept {
+  const std::size_t row = padded_modes(static_cast<int>(modes.count));
   if (modes.count < row) {
-    std::fill_n(block, sensitive_block_size(constants_, row) + row, 0.0);
+    std::fill_n(block, block_size(constants_, row), 0.0);
     std::fill_n(block, row, padding_barrier_ev);
   }
-  double* sensitivity = block + block_size(constants_, row);
-  double* share = sensitivity + row;
-  const double kt_a_strain_gpa = steepest_slope(constants_) * constants_.inverse_kt;
   for (std::size_t mode = 0; mode < modes.count; ++mode) {
     const auto strain = modes.strain_of(mode);
-    block[mode] = modes.softened_ev(mode, state_.permanent_softening[own_voxel]);
-    share[mode] = modes.share[mode];
-    for (std::size_t c = 0; c < components; ++c) block[(c + 1) * row + mode] = strain[c];
-    if (constants_.energy_guard) block[(components + 1) * row + mode] = modes.self_energy_ev[mode];
-    sensitivity[mode] = kt_a_strain_gpa * norm_of(strain);
+    block[mode] = modes.softened_ev(mode, permanent_softening);
+    if (temporary_softening > 0.0) block[mode] *= std::exp(-modes.share[mode] * temporary_softening);
+    for (std::size_t c = 0; c < modes.components; ++c) block[(c + 1) * row + mode] = strain[c];
+    if (constants_.energy_guard) block[(modes.components + 1) * row + mode] = modes.self_energy_ev[mode];
   }
 }
 
 const double* FastEngine::modes_of(std::size_t own_voxel) {
   bool filled = false;
   double* cached = cache_.find(own_voxel, state_.generation[own_voxel], filled);
-  if (!filled) fill_block(own_voxel, cached);
   const auto live = live_at_.find(own_voxel);
+  if (filled && live == live_at_.end()) return cached;
+  VoxelModes modes;
+  modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
+                  state_.last_mode[own_voxel], modes);
+  fill_block(modes, state_.permanent_softening[own_voxel], 0.0, cached);
   if (live == live_at_.end()) return cached;
-  // The same modes with barriers that temporary softening lowers further.
-  const std::size_t row = padded(own_voxel);
-  const std::size_t size = sensitive_block_size(constants_, row);
-  const double temporary = temporary_softening(live->second);
-  std::copy_n(cached, size, scratch_.begin());
-  for (std::size_t mode = 0; mode < static_cast<std::size_t>(modes_.count(own_voxel)); ++mode) {
-    scratch_[mode] *= std::exp(-cached[size + mode] * temporary);
-  }
+  fill_block(modes, state_.permanent_softening[own_voxel], temporary_softening(live->second), scratch_.data());
   return scratch_.data();
 }
 

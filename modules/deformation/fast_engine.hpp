@@ -105,8 +105,9 @@ class FastEngine final : public Engine {
   [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
   // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
   [[nodiscard]] const double* modes_of(std::size_t own_voxel);
-  // Block of modes (rate_bound.hpp) at the permanent softening, with one more row: each mode's share in the softening.
-  void fill_block(std::size_t own_voxel, double* block) const;
+  // The voxel's block of modes (rate_kernel.hpp) at these softenings.
+  void fill_block(const VoxelModes& modes, double permanent_softening, double temporary_softening,
+                  double* block) const noexcept;
 
   // Replaces what the brick knows of far events by what they do to this voxel.
   void make_exact(std::size_t own_voxel, const LocalField& field);
