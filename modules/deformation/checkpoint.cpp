@@ -128,9 +128,10 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
       file.write_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
       file.create_dataset<float>("/bounds/radius", voxels, "GPa", "how far its stress may move");
       file.write_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
-      file.create_dataset<float>("/bounds/stress", {width, voxels.front()}, "GPa", "the stress it was found at");
-      file.write_part<float>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)}, {width, state.count()},
-                             state.bound_stress);
+      file.create_dataset<std::int16_t>("/bounds/stress", {width, voxels.front()}, "1",
+                                        "the stress it was found at, in 32767ths of half the shear modulus");
+      file.write_part<std::int16_t>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)},
+                                    {width, state.count()}, state.bound_stress);
     }
 
     auto live = communicator.all_gather(std::span<const LiveSoftening>(state.live));
@@ -202,8 +203,8 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
     }
     file.read_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
     file.read_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
-    file.read_part<float>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)}, {width, state.count()},
-                          state.bound_stress);
+    file.read_part<std::int16_t>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)},
+                                 {width, state.count()}, state.bound_stress);
   }
   state.live.clear();
   for (std::size_t entry = 0; entry < live_voxels.size(); ++entry) {
@@ -225,7 +226,6 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
     check(state.stress_fluctuation);
     check(state.bound_rate);
     check(state.bound_radius);
-    check(state.bound_stress);
   });
 }
 

@@ -51,7 +51,7 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
     const auto [edge, nearest_gap] = brick_choice(glass.grid);
     const auto far_fields = static_cast<double>(
         FarField::bytes_needed(glass.grid, components, glass.grid.slabs_of(0, ranks), edge, nearest_gap));
-    cost.memory_per_voxel_bytes = 8.0 * 2.0 * components + 8.0 + 4.0 * components + 4.0 * 3.0 + 1.0 + 5.0 +
+    cost.memory_per_voxel_bytes = 8.0 * 2.0 * components + 8.0 + 2.0 * components + 4.0 * 3.0 + 1.0 + 5.0 +
                                   (places * (8.0 * block + 8.0) + far_fields) / own;
   }
   // Of the whole sample on every rank.

@@ -65,12 +65,6 @@ double largest_rate(const DeformationParameters& parameters, const catalog::Cata
 
 constexpr std::size_t most_brick_rows = 16, most_brick_voxels = 128;
 
-double norm_of(std::span<const double> components) noexcept {
-  double square = 0.0;
-  for (const double component : components) square += component * component;
-  return std::sqrt(square);
-}
-
 float rounded_up(double value) noexcept {
   const auto rounded = static_cast<float>(value);
   return static_cast<double>(rounded) < value ? std::nextafter(rounded, std::numeric_limits<float>::infinity())
@@ -81,6 +75,10 @@ float rounded_up(double value) noexcept {
 
 std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
   return std::clamp<std::size_t>(own_voxels / 32, 1024, 65536);
+}
+
+double bound_stress_unit_gpa(const elasticity::IsotropicModuli& moduli) noexcept {
+  return 0.5 * moduli.shear_gpa / static_cast<double>(std::numeric_limits<std::int16_t>::max());
 }
 
 BrickChoice brick_choice(const VoxelGrid& grid) noexcept {
@@ -95,6 +93,7 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
       recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
       least_bound_(least_bound_for(parameters, glass)),
       least_bound_now_(least_bound_),
+      bound_stress_unit_(bound_stress_unit_gpa(matrix_moduli(parameters, glass))),
       kernel_(glass.grid, matrix_moduli(parameters, glass), basis_kind(glass), elasticity::KernelMean::zero_stress),
       modes_(glass, parameters.kinetics, parameters.seed, kernel_),
       solver_(communicator, glass.grid, matrix_moduli(parameters, glass), kernel_.basis()),
@@ -117,7 +116,7 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   state_.bound_rate.assign(state_.count(), 0.0F);
   // No bound holds yet, so that the first look evaluates everybody.
   state_.bound_radius.assign(state_.count(), -1.0F);
-  state_.bound_stress.assign(state_.count() * static_cast<std::size_t>(state_.components), 0.0F);
+  state_.bound_stress.assign(state_.count() * static_cast<std::size_t>(state_.components), 0);
   rates_.assign(state_.bound_rate);
 }
 
@@ -216,8 +215,10 @@ FastEngine::Evaluation FastEngine::evaluate(std::size_t own_voxel, const LocalFi
     known = known_stress(own_voxel, field);
     found = bound();
   }
+  constexpr double largest = std::numeric_limits<std::int16_t>::max();
   for (std::size_t c = 0; c < components; ++c) {
-    state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)] = static_cast<float>(known.stress[c]);
+    state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)] =
+        static_cast<std::int16_t>(std::lrint(std::clamp(known.stress[c] / bound_stress_unit_, -largest, largest)));
   }
   const float before = std::exchange(state_.bound_rate[own_voxel], rounded_up(found.bound_rate));
   rates_.changed(own_voxel, before);
@@ -225,11 +226,11 @@ FastEngine::Evaluation FastEngine::evaluate(std::size_t own_voxel, const LocalFi
     state_.bound_radius[own_voxel] = -1.0F;
     unstable_.push_back(static_cast<std::uint32_t>(own_voxel));
   } else {
-    // Stress and radius are kept in single precision: the radius gives up more than their rounding.
-    const double rounding = 1e-6 * (1.0 + norm_of(std::span(known.stress).first(components)));
-    const double radius = std::min(std::max(0.0, found.radius_gpa * (1.0 - 1e-6) - rounding), 1e30);
+    // The radius gives up more than its own rounding and that of the stress it belongs to.
+    const double rounding = distance_from_bound_stress(own_voxel, known.stress);
+    const double radius = std::min(std::max(0.0, found.radius_gpa * (1.0 - 1e-6) - 1e-6 - rounding), 1e30);
     state_.bound_radius[own_voxel] = static_cast<float>(radius);
-    far_.limit_slack(far_.tree().leaf_of(place_of(own_voxel)), field, radius - known.deviation);
+    far_.limit_slack(far_.tree().leaf_of(place_of(own_voxel)), field, radius - rounding - known.deviation);
   }
   return {found.rate, found.steepest_kt * known.deviation};
 }
@@ -238,8 +239,12 @@ void FastEngine::look_through(std::size_t brick) {
   const LocalField field = far_.local(brick);
   if (far_.rests(brick, field)) return;
   const auto voxels = far_.tree().own_extent(brick);
-  const StressRows arrays{state_.stress_fluctuation.data(), state_.bound_stress.data(), state_.bound_radius.data(),
-                          state_.count(), state_.components};
+  const StressRows arrays{state_.stress_fluctuation.data(),
+                          state_.bound_stress.data(),
+                          bound_stress_unit_,
+                          state_.bound_radius.data(),
+                          state_.count(),
+                          state_.components};
   std::array<StressRow, most_brick_rows> rows;
   std::size_t row_count = 0;
   for (std::int64_t z = voxels[2].begin; z < voxels[2].end; ++z) {
@@ -276,11 +281,17 @@ void FastEngine::look_through(std::size_t brick) {
 
 double FastEngine::slack_of(std::size_t own_voxel, const LocalField& field) const noexcept {
   const KnownStress known = known_stress(own_voxel, field);
-  StrainComponents moved{};
+  return static_cast<double>(state_.bound_radius[own_voxel]) - known.deviation -
+         distance_from_bound_stress(own_voxel, known.stress);
+}
+
+double FastEngine::distance_from_bound_stress(std::size_t own_voxel, const StrainComponents& stress) const noexcept {
+  double square = 0.0;
   for (std::size_t c = 0; c < static_cast<std::size_t>(state_.components); ++c) {
-    moved[c] = known.stress[c] - static_cast<double>(state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)]);
+    const double bound = bound_stress_unit_ * state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)];
+    square += (stress[c] - bound) * (stress[c] - bound);
   }
-  return static_cast<double>(state_.bound_radius[own_voxel]) - known.deviation - norm_of(moved);
+  return std::sqrt(square);
 }
 
 void FastEngine::settle() {

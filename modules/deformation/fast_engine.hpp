@@ -29,6 +29,11 @@ struct BrickChoice {
 };
 [[nodiscard]] BrickChoice brick_choice(const VoxelGrid& grid) noexcept;
 
+// The stress at which a voxel's bound was found is kept in 16 bits a component, as a multiple of this, which reaches
+// half the shear modulus: beyond the stresses that voxels bear, since their barriers vanish before. The radius gives up
+// what rounding or a stress beyond takes, so that bounds hold in any case.
+[[nodiscard]] double bound_stress_unit_gpa(const elasticity::IsotropicModuli& moduli) noexcept;
+
 // Thinning (Lewis and Shedler 1979) with a bound on every voxel's rate. A candidate voxel is drawn from the bounds, its
 // true rate is computed from its exact stress, and it is accepted with the ratio of the two. A bound holds while the
 // voxel's stress stays within a radius of the stress it was found at (rate_bound.hpp), and voxels that are nowhere near
@@ -101,6 +106,8 @@ class FastEngine final : public Engine {
     return live_ages_[live_births_[entry] - first_live_birth_];
   }
   [[nodiscard]] double temporary_softening(std::size_t entry) const noexcept;
+  // Distance (GPa) of a stress from the one that the voxel's bound was found at.
+  [[nodiscard]] double distance_from_bound_stress(std::size_t own_voxel, const StrainComponents& stress) const noexcept;
   [[nodiscard]] KnownStress known_stress(std::size_t own_voxel, const LocalField& field) const noexcept;
   [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
   // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
@@ -139,6 +146,7 @@ class FastEngine final : public Engine {
   double recovery_time_s_ = 0.0;
   double least_bound_ = 0.0;      // 1/s
   double least_bound_now_ = 0.0;  // 1/s, lower where nothing happens for long
+  double bound_stress_unit_;      // GPa
   elasticity::StressKernel kernel_;
   VoxelModeSource modes_;
   elasticity::PeriodicSolver solver_;

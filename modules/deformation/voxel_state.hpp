@@ -31,9 +31,9 @@ struct VoxelState {
   std::vector<LiveSoftening> live;          // own voxels only
 
   // What the fast engine knows of its voxels' rates (rate_bound.hpp); empty with the direct engine.
-  std::vector<float> bound_rate;    // 1/s
-  std::vector<float> bound_radius;  // GPa
-  std::vector<float> bound_stress;  // GPa
+  std::vector<float> bound_rate;           // 1/s
+  std::vector<float> bound_radius;         // GPa
+  std::vector<std::int16_t> bound_stress;  // in units of bound_stress_unit_gpa()
 
   VoxelState(Range own_voxels, int component_count) : own(own_voxels), components(component_count) {
     const auto count = static_cast<std::size_t>(own.size());
