@@ -187,11 +187,31 @@ void ShearModes::strains(std::uint64_t seed, std::int64_t voxel, std::uint32_t g
   }
 }
 
+void ShearModes::strain_of_mode(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation, std::uint8_t type,
+                                const std::array<float, 4>& rotation, int mode,
+                                std::span<double> strain) const noexcept {
+  const auto width = static_cast<std::size_t>(components_);
+  if (type == 0 && rules_.dilatation == 0.0) {
+    RandomStream random(seed, RandomPurpose::shear_directions, static_cast<std::uint64_t>(voxel), generation);
+    fill_with_normals(random, strain.first(width), static_cast<std::size_t>(mode) * width);
+    for (double& component : strain.first(width)) component *= matrix_scale();
+    return;
+  }
+  std::array<double, static_cast<std::size_t>(most_modes * most_components)> all;
+  strains(seed, voxel, generation, type, rotation,
+          std::span(all).first(static_cast<std::size_t>(types_[type].modes) * width));
+  std::copy_n(all.begin() + mode * components_, width, strain.begin());
+}
+
+double ShearModes::matrix_scale() const noexcept {
+  return types_[0].amplitude * types_[0].gamma0 / std::sqrt(dimensions_ == 2 ? 2.0 : 5.0);
+}
+
 void ShearModes::matrix_strains(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation,
                                 std::span<double> strains) const noexcept {
   RandomStream random(seed, RandomPurpose::shear_directions, static_cast<std::uint64_t>(voxel), generation);
   const int deviatoric = dimensions_ == 2 ? 2 : 5;
-  const double scale = types_[0].amplitude * types_[0].gamma0 / std::sqrt(static_cast<double>(deviatoric));
+  const double scale = matrix_scale();
   std::array<double, static_cast<std::size_t>(most_modes) * 5> normals;
   fill_with_normals(random, std::span(normals).first(static_cast<std::size_t>(types_[0].modes * deviatoric)));
   const double* normal = normals.data();

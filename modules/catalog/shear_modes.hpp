@@ -62,11 +62,17 @@ class ShearModes {
   void strains(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation, std::uint8_t type,
                const std::array<float, 4>& rotation, std::span<double> strains) const noexcept;
 
+  // The components() components of one mode's strain, with the same bits as strains() gives.
+  void strain_of_mode(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation, std::uint8_t type,
+                      const std::array<float, 4>& rotation, int mode, std::span<double> strain) const noexcept;
+
   // The barriers Q0 in eV of all modes, never negative: barriers[mode].
   void barriers(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation, std::uint8_t type,
                 std::span<double> barriers_ev) const noexcept;
 
  private:
+  // Standard deviation of a component of a matrix mode's strain.
+  [[nodiscard]] double matrix_scale() const noexcept;
   void matrix_strains(std::uint64_t seed, std::int64_t voxel, std::uint32_t generation,
                       std::span<double> strains) const noexcept;
   void planar_strains(std::uint64_t seed, std::int64_t voxel, std::uint8_t type, const std::array<float, 4>& rotation,

@@ -134,9 +134,14 @@ class Communicator {
     });
     return result;
   }
+  // Every rank's value, in rank order. One exchange, where values of unknown number take two. Collective.
   template <typename T>
   [[nodiscard]] std::vector<T> all_gather(const T& value) const {
-    return all_gather(std::span<const T>(&value, 1));
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::vector<T> result(static_cast<std::size_t>(size_));
+    constexpr int bytes = sizeof(T);
+    check_mpi(MPI_Allgather(&value, bytes, MPI_BYTE, result.data(), bytes, MPI_BYTE, communicator_), "MPI_Allgather");
+    return result;
   }
 
  private:

@@ -111,20 +111,25 @@ MESOGLASS_VECTOR_CLONES void box_and_muller(const double* radius, const double* 
 
 }  // namespace
 
-void fill_with_normals(RandomStream& stream, std::span<double> values) noexcept {
+void fill_with_normals(RandomStream& stream, std::span<double> values, std::size_t first) noexcept {
   alignas(64) double radius[most_pairs];
   alignas(64) double turn[most_pairs];
   alignas(64) double normals[2 * most_pairs];
-  for (std::size_t begin = 0; begin < values.size(); begin += 2 * most_pairs) {
-    const std::size_t wanted = std::min(2 * most_pairs, values.size() - begin);
-    const std::size_t pairs = (wanted + 1) / 2;
+  // A pair takes one block of the stream.
+  stream.skip_to_block(static_cast<std::uint32_t>(first / 2));
+  std::size_t dropped = first % 2;
+  for (std::size_t begin = 0; begin < values.size();) {
+    const std::size_t wanted = std::min(2 * most_pairs - dropped, values.size() - begin);
+    const std::size_t pairs = (dropped + wanted + 1) / 2;
     for (std::size_t i = 0; i < pairs; ++i) {
       radius[i] = stream.uniform();
       turn[i] = stream.uniform();
     }
     for (std::size_t i = pairs; i % group != 0; ++i) radius[i] = turn[i] = 0.5;
     box_and_muller(radius, turn, pairs, normals);
-    std::copy_n(normals, wanted, values.begin() + static_cast<std::ptrdiff_t>(begin));
+    std::copy_n(normals + dropped, wanted, values.begin() + static_cast<std::ptrdiff_t>(begin));
+    begin += wanted;
+    dropped = 0;
   }
 }
 

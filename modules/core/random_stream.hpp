@@ -49,6 +49,12 @@ class RandomStream {
     }
     return block_[static_cast<std::size_t>(position_++)];
   }
+  // Goes on with the block of four words (two uniform numbers) that has this number, counted from the stream's start.
+  void skip_to_block(std::uint32_t block) noexcept {
+    counter_[0] = block;
+    position_ = 4;
+    has_spare_ = false;
+  }
   // 53 bits, in the open interval (0, 1): never 0, so its logarithm is finite.
   [[nodiscard]] double uniform() noexcept {
     const std::uint64_t high = bits();

@@ -27,37 +27,36 @@ class StrainFactors {
   std::array<std::array<Factors, 3>, 4> factors_;
 };
 
-// For bricks that are `edge` voxels long along x and not farther from a source than `reach` voxels along each axis,
-// centre to source. Offsets are stored from -reach to reach along x and, by mirror symmetry, from 0 to reach along y
-// and z, those a multiple of `edge` apart side by side and the kernel's entries after one another: rows (rows + 1) / 2
-// * 4 B an offset. Nothing here is collective.
+// For bricks that are a multiple of `edge` voxels long along x. Offsets are stored up to half the cell (reach), along x
+// with both signs and, by mirror symmetry, from 0 on along y and z, those a multiple of `edge` apart side by side and
+// the kernel's entries after one another: rows (rows + 1) / 2 * 4 B an offset. Nothing here is collective.
 class BrickKernel {
  public:
   // The kernel is read here only.
-  BrickKernel(const elasticity::StressKernel& kernel, std::int64_t edge, const VoxelPlace& reach);
+  BrickKernel(const elasticity::StressKernel& kernel, std::int64_t edge);
 
-  // For `count` bricks in a row along x whose centres are at (dx + i * edge, dy, dz) from the source, all within reach:
+  // For `count` bricks in a row along x whose centres are at (dx + i * step * edge, dy, dz) from the source, all within
+  // half the cell:
   // adds the stress (GPa) of a strain to fields[i * (1 + dimensions) * rows ...], and its central differences (GPa a
   // voxel) along x, y and in three dimensions z, each `rows` values.
   //
   // The value differs by at most `rounding` times the largest Frobenius norm K of the kernel within one voxel of the
   // place times |strain| from exact arithmetic, each difference likewise.
-  void add(std::int64_t dx, std::int64_t dy, std::int64_t dz, const StrainFactors& strain, std::size_t count,
-           double* fields) const noexcept;
+  void add(std::int64_t dx, std::int64_t dy, std::int64_t dz, const StrainFactors& strain, std::size_t step,
+           std::size_t count, double* fields) const noexcept;
   // Half a unit each: of the entry, the strain, the product, at most five sums of a row and one of two rows: nine.
   static constexpr double rounding = 10.0 * 0x1p-24;
 
   [[nodiscard]] std::size_t memory_bytes() const noexcept { return table_.capacity() * sizeof(float); }
-  // What a kernel of `rows` on a grid of so many dimensions takes, in bytes.
-  [[nodiscard]] static std::size_t bytes_needed(int rows, int dimensions, std::int64_t edge,
-                                                const VoxelPlace& reach) noexcept;
+  // What a kernel of `rows` takes, in bytes.
+  [[nodiscard]] static std::size_t bytes_needed(int rows, const VoxelGrid& grid, std::int64_t edge) noexcept;
 
  private:
-  [[nodiscard]] static std::int64_t first_offset(std::int64_t edge, const VoxelPlace& reach) noexcept {
-    return (reach[0] + edge) / edge * edge;
+  [[nodiscard]] static std::int64_t first_offset(std::int64_t edge, const VoxelGrid& grid) noexcept {
+    return (grid.nx / 2 + edge) / edge * edge;
   }
-  [[nodiscard]] static std::int64_t offsets_side_by_side(std::int64_t edge, const VoxelPlace& reach) noexcept {
-    return (first_offset(edge, reach) + reach[0] + 1) / edge + 1;
+  [[nodiscard]] static std::int64_t offsets_side_by_side(std::int64_t edge, const VoxelGrid& grid) noexcept {
+    return (first_offset(edge, grid) + grid.nx / 2 + 1) / edge + 1;
   }
   // Where the row of the kernel at these offsets begins, and its mirrored axes.
   struct Row {

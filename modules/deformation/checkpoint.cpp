@@ -12,7 +12,7 @@ namespace mesoglass::deformation {
 
 namespace {
 
-constexpr int checkpoint_version = 2;
+constexpr int checkpoint_version = 3;
 constexpr std::size_t history_columns = sizeof(HistoryRow) / sizeof(double);
 
 std::uint64_t fnv1a(std::uint64_t hash, std::span<const std::byte> bytes) noexcept {
@@ -112,7 +112,8 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
     file.create_dataset<double>("/voxels/permanent_softening", voxels, "1", "g_perm");
     file.write_part<double>("/voxels/permanent_softening", own_offset(state), own_count(state),
                             state.permanent_softening);
-    write_components(file, "/voxels/last_strain", grid, state, state.last_strain, "1");
+    file.create_dataset<std::uint8_t>("/voxels/last_mode", voxels, "1", "mode of the last transformation");
+    file.write_part<std::uint8_t>("/voxels/last_mode", own_offset(state), own_count(state), state.last_mode);
     write_components(file, "/voxels/plastic_strain", grid, state, state.plastic_strain, "1");
     write_components(file, "/voxels/stress_fluctuation", grid, state, state.stress_fluctuation, "GPa");
     if (communicator.any(!state.temperature_rise.empty())) {
@@ -127,9 +128,10 @@ void write_checkpoint(const Communicator& communicator, const std::filesystem::p
       file.write_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
       file.create_dataset<float>("/bounds/radius", voxels, "GPa", "how far its stress may move");
       file.write_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
-      file.create_dataset<float>("/bounds/stress", {width, voxels.front()}, "GPa", "the stress it was found at");
-      file.write_part<float>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)}, {width, state.count()},
-                             state.bound_stress);
+      file.create_dataset<std::int16_t>("/bounds/stress", {width, voxels.front()}, "1",
+                                        "the stress it was found at, in 32767ths of half the shear modulus");
+      file.write_part<std::int16_t>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)},
+                                    {width, state.count()}, state.bound_stress);
     }
 
     auto live = communicator.all_gather(std::span<const LiveSoftening>(state.live));
@@ -167,7 +169,7 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
   const Shape components = {static_cast<std::uint64_t>(state.components), voxels.front()};
   if (counts.size() != 6 || reals.size() != 4 + most_strain_components || history.size() % history_columns != 0 ||
       live_values.size() != 2 * live_voxels.size() || file.shape("/voxels/generation") != voxels ||
-      file.shape("/voxels/permanent_softening") != voxels || file.shape("/voxels/last_strain") != components ||
+      file.shape("/voxels/permanent_softening") != voxels || file.shape("/voxels/last_mode") != voxels ||
       file.shape("/voxels/plastic_strain") != components || file.shape("/voxels/stress_fluctuation") != components) {
     throw damaged(path, "its tables do not fit together");
   }
@@ -186,7 +188,7 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
 
   file.read_part<std::uint32_t>("/voxels/generation", own_offset(state), own_count(state), state.generation);
   file.read_part<double>("/voxels/permanent_softening", own_offset(state), own_count(state), state.permanent_softening);
-  read_components(file, "/voxels/last_strain", state, state.last_strain);
+  file.read_part<std::uint8_t>("/voxels/last_mode", own_offset(state), own_count(state), state.last_mode);
   read_components(file, "/voxels/plastic_strain", state, state.plastic_strain);
   read_components(file, "/voxels/stress_fluctuation", state, state.stress_fluctuation);
   if (file.exists("/voxels/temperature_rise")) {
@@ -201,8 +203,8 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
     }
     file.read_part<float>("/bounds/rate", own_offset(state), own_count(state), state.bound_rate);
     file.read_part<float>("/bounds/radius", own_offset(state), own_count(state), state.bound_radius);
-    file.read_part<float>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)}, {width, state.count()},
-                          state.bound_stress);
+    file.read_part<std::int16_t>("/bounds/stress", {0, static_cast<std::uint64_t>(state.own.begin)},
+                                 {width, state.count()}, state.bound_stress);
   }
   state.live.clear();
   for (std::size_t entry = 0; entry < live_voxels.size(); ++entry) {
@@ -216,12 +218,14 @@ void read_checkpoint(const Communicator& communicator, const std::filesystem::pa
       }
     };
     check(state.permanent_softening);
-    check(state.last_strain);
+    if (std::any_of(state.last_mode.begin(), state.last_mode.end(),
+                    [](int mode) { return mode >= catalog::most_modes; })) {
+      throw damaged(path, "it names modes that no voxel has");
+    }
     check(state.plastic_strain);
     check(state.stress_fluctuation);
     check(state.bound_rate);
     check(state.bound_radius);
-    check(state.bound_stress);
   });
 }
 

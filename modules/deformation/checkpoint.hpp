@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/shear_modes.hpp"
 #include "catalog/stz_catalog.hpp"
 #include "core/communicator.hpp"
 #include "core/voxel_grid.hpp"

@@ -37,27 +37,30 @@ DeformationCost estimate_cost(const DeformationParameters& parameters, const cat
 
   DeformationCost cost;
   if (parameters.engine == EngineKind::direct) {
-    // DirectEngine's arrays: a block of modes; last strain, plastic strain, stress, evaluated stress; reach, rate,
-    // lowest, bound, softening and block address; generation and list of voxels; padded count; freshness; type and
+    // DirectEngine's arrays: a block of modes; plastic strain, stress, evaluated stress; reach, rate, lowest, bound,
+    // softening and block address; generation and list of voxels; padded count; freshness and last mode; type and
     // domain.
     cost.memory_per_voxel_bytes = 8.0 * static_cast<double>(block_size(constants, padded_modes(modes))) +
-                                  8.0 * 4.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 1.0 + 5.0;
+                                  8.0 * 3.0 * components + 8.0 * 6.0 + 4.0 * 2.0 + 2.0 + 2.0 + 5.0;
   } else {
-    // FastEngine's: last strain, plastic strain, stress; softening; the stress of the bound; generation, bound and
-    // radius; type and domain; its share of the cache of modes and of the far fields.
+    // FastEngine's: plastic strain, stress; softening; the stress of the bound; generation, bound and radius; last
+    // mode; type and domain; its share of the cache of modes and of the far fields.
     const auto places = static_cast<double>(mode_cache_places(static_cast<std::size_t>(own)));
     const auto row = padded_modes(modes);
-    const auto block = static_cast<double>(sensitive_block_size(constants, row) + row);
+    const auto block = static_cast<double>(block_size(constants, row));
     const auto [edge, nearest_gap] = brick_choice(glass.grid);
     const auto far_fields = static_cast<double>(
         FarField::bytes_needed(glass.grid, components, glass.grid.slabs_of(0, ranks), edge, nearest_gap));
-    cost.memory_per_voxel_bytes = 8.0 * 3.0 * components + 8.0 + 4.0 * components + 4.0 * 3.0 + 5.0 +
+    cost.memory_per_voxel_bytes = 8.0 * 2.0 * components + 8.0 + 2.0 * components + 4.0 * 3.0 + 1.0 + 5.0 +
                                   (places * (8.0 * block + 8.0) + far_fields) / own;
   }
   // Of the whole sample on every rank.
-  const double kernel = 8.0 * components * (components + 1) / 2.0 * voxels / (planar ? 2.0 : 4.0);
-  // A spectrum for each component, and what is exchanged between ranks.
-  const double solver = 8.0 * (components + (ranks > 1 ? 2.0 : 1.0)) * own;
+  const double octant =
+      static_cast<double>((glass.grid.nx / 2 + 1) * (glass.grid.ny / 2 + 1) * (glass.grid.nz / 2 + 1));
+  const double kernel = 8.0 * components * (components + 1) / 2.0 * octant;
+  // What is transposed, and what is exchanged between ranks; spectra stand in the stress' own memory, but for their
+  // last frequencies along x.
+  const double solver = 8.0 * ((ranks > 1 ? 2.0 : 1.0) + 2.0 * components / static_cast<double>(glass.grid.nx)) * own;
   const double clusters = 42.0 * own;
   cost.memory_per_voxel_bytes += (kernel + solver) / own;
   cost.memory_per_rank_bytes = cost.memory_per_voxel_bytes * own + clusters;

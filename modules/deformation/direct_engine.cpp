@@ -91,11 +91,9 @@ RateBatch DirectEngine::batch() const noexcept {
 DirectEngine::LiveModes DirectEngine::fill_block(std::size_t voxel) {
   const auto components = static_cast<std::size_t>(state_.components);
   const std::size_t padded = padded_[voxel];
-  StrainComponents last{};
-  for (std::size_t c = 0; c < components; ++c) last[c] = state_.last_strain[state_.at(static_cast<int>(c), voxel)];
   VoxelModes modes;
   modes_.describe(voxel, state_.own.begin + static_cast<std::int64_t>(voxel), state_.generation[voxel],
-                  std::span(last).first(components), modes);
+                  state_.last_mode[voxel], modes);
 
   double* block = blocks_.data() + block_begin_[voxel];
   std::fill_n(block, block_size(constants_, padded), 0.0);

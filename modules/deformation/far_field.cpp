@@ -78,6 +78,7 @@ FarField::FarField(const elasticity::StressKernel& kernel, Range own_slabs, cons
       counts_{kernel.grid().nx, kernel.grid().ny, kernel.grid().nz},
       axes_(static_cast<std::size_t>(kernel.grid().dimensions())),
       components_(static_cast<std::size_t>(kernel.count())),
+      brick_kernel_(kernel, edge[0]),
       far_(tree_.count(), (1 + axes_) * components_),
       near_(tree_.leaf_count(), (1 + axes_) * components_),
       marks_(tree_.leaf_count(), (1 + axes_) * components_),
@@ -93,17 +94,6 @@ FarField::FarField(const elasticity::StressKernel& kernel, Range own_slabs, cons
                           static_cast<std::int32_t>(place[2])});
     }
   }
-}
-
-VoxelPlace FarField::reach_of(const VoxelGrid& grid, const std::vector<BrickLevel>& levels, std::size_t level,
-                              std::int64_t nearest_gap) noexcept {
-  VoxelPlace reach = {grid.nx / 2, grid.ny / 2, grid.dimensions() == 3 ? grid.nz / 2 : 0};
-  if (level + 1 == levels.size()) return reach;
-  const std::int64_t parent_gap = nearest_gap << (level + 1);
-  for (std::size_t axis = 0; axis < 3; ++axis) {
-    reach[axis] = std::min(reach[axis], parent_gap + levels[level + 1].edge[axis]);
-  }
-  return reach;
 }
 
 void FarField::fill_tables() {
@@ -125,7 +115,6 @@ void FarField::fill_tables() {
     const BrickLevel& level = tree_.levels()[index];
     const bool top = index + 1 == tree_.levels().size();
     const std::int64_t near_gap = nearest_gap_ << index;
-    kernels_.emplace_back(kernel_, level.edge[0], reach_of(kernel_.grid(), tree_.levels(), index, nearest_gap_));
     std::vector<float>& bound = deviation_at_.emplace_back();
     for_each_octant_offset([&](const VoxelPlace& offset) {
       // No field is needed where the brick's parent is far as well, or above level 0 where a brick is near.
@@ -289,8 +278,8 @@ void FarField::add_row(std::size_t level, std::int64_t y, std::int64_t z, std::s
   Fields& fields = near ? near_ : far_;
   for (const Run& run : runs) {
     const std::size_t first = row + static_cast<std::size_t>(run.first);
-    kernels_[level].add(run.offset, dy, dz, strain, static_cast<std::size_t>(run.count),
-                        fields.values.data() + first * (1 + axes_) * components_);
+    brick_kernel_.add(run.offset, dy, dz, strain, std::size_t{1} << level, static_cast<std::size_t>(run.count),
+                      fields.values.data() + first * (1 + axes_) * components_);
     for (std::int32_t i = 0; i < run.count; ++i) {
       const std::size_t brick = first + static_cast<std::size_t>(i);
       const std::int64_t distance = std::abs(run.offset + i * bricks.edge[0]);
@@ -404,21 +393,17 @@ LocalField FarField::local(std::size_t leaf) const noexcept {
 std::size_t FarField::memory_bytes() const noexcept {
   std::size_t tables = beyond_.capacity();
   for (const auto& table : deviation_at_) tables += table.capacity();
-  std::size_t kernels = 0;
-  for (const BrickKernel& kernel : kernels_) kernels += kernel.memory_bytes();
-  return tree_.memory_bytes() + kernels + tables * sizeof(float) + far_.memory_bytes() + near_.memory_bytes() +
-         marks_.memory_bytes() + slack_at_mark_.capacity() * sizeof(double) + centres_.capacity() * sizeof(centres_[0]);
+  return tree_.memory_bytes() + brick_kernel_.memory_bytes() + tables * sizeof(float) + far_.memory_bytes() +
+         near_.memory_bytes() + marks_.memory_bytes() + slack_at_mark_.capacity() * sizeof(double) +
+         centres_.capacity() * sizeof(centres_[0]);
 }
 
 std::size_t FarField::bytes_needed(const VoxelGrid& grid, int rows, Range own_slabs,
                                    const std::array<std::int64_t, 3>& edge, std::int64_t nearest_gap) {
   const auto levels = brick_levels(grid, own_slabs, edge, nearest_gap);
   const auto octant = static_cast<std::size_t>((grid.nx / 2 + 1) * (grid.ny / 2 + 1) * (grid.nz / 2 + 1));
-  std::size_t bytes = octant * (levels.size() + 1) * sizeof(float);
-  for (std::size_t level = 0; level < levels.size(); ++level) {
-    bytes += BrickKernel::bytes_needed(rows, grid.dimensions(), levels[level].edge[0],
-                                       reach_of(grid, levels, level, nearest_gap));
-  }
+  const std::size_t bytes =
+      octant * (levels.size() + 1) * sizeof(float) + BrickKernel::bytes_needed(rows, grid, edge[0]);
   const std::size_t field = static_cast<std::size_t>((1 + grid.dimensions()) * rows) + 1;
   const std::size_t leaves = levels.front().count();
   const std::size_t bricks = levels.back().first + levels.back().count();

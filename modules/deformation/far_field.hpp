@@ -123,9 +123,6 @@ class FarField {
   [[nodiscard]] std::size_t octant_row(std::int64_t gap_y, std::int64_t gap_z) const noexcept {
     return static_cast<std::size_t>((gap_z * half_[1] + gap_y) * half_[0]);
   }
-  // How far along each axis centres of a level's bricks may be from a source that their parents are near to.
-  [[nodiscard]] static VoxelPlace reach_of(const VoxelGrid& grid, const std::vector<BrickLevel>& levels,
-                                           std::size_t level, std::int64_t nearest_gap) noexcept;
   void fill_tables();
   // Bound on the error of the linear field around a centre at `offset` from a strain of norm 1, in GPa; `curvature` are
   // the largest second differences along each axis at a distance or farther.
@@ -149,7 +146,7 @@ class FarField {
   std::array<std::int64_t, 3> half_;  // entries of the tables along each axis: distances 0 to n / 2
   std::vector<float> beyond_;         // largest kernel norm (GPa) at these distances or farther, [dz][dy][dx]
   std::vector<std::vector<float>> deviation_at_;      // of each level's linear field, by offset of the centre, GPa
-  std::vector<BrickKernel> kernels_;                  // of each level
+  BrickKernel brick_kernel_;                          // for all levels
   Fields far_;                                        // of all levels
   Fields near_;                                       // of level 0, by near transformations
   Fields marks_;                                      // of level 0, all together when its slack was set

@@ -16,60 +16,10 @@ namespace mesoglass::deformation {
 
 namespace {
 
-// A bound is this many times the rate it was found from: looser bounds cost rejected candidates, tighter ones looks.
-constexpr double bound_margin = 8.0;
-
-// All least bounds together make about as many candidates as there are events when the whole sample flows, which then
-// are rejected; but nobody whose rate is below the least bound has to be looked at.
-constexpr double least_bounds_an_event = 1.0;
-
-// Where next to nothing happens for long (a sample without load, an endless hold), least bounds make candidates in
-// vain: after so many more of them than voxels, the least bound is lowered by this factor until the next event.
-constexpr std::int64_t patience = 1000;
-constexpr double lower_by = 1e-6;
-constexpr double smallest_bound = 1e-36;  // 1/s, in single precision's range
-
-// Chosen by time an event (docs/deformation.md). Bricks are longer along x, where voxels are neighbours in memory.
-constexpr BrickChoice planar_bricks = {{8, 8, 1}, 32};
-constexpr BrickChoice solid_bricks = {{8, 4, 4}, 12};
-
 // A bound is only taken from a stress with a deviation if its radius is this many times wider.
 constexpr double radius_a_deviation = 2.0;
 
-// Events between two transforms of the whole field. A transform costs time in proportion to the number of voxels N, and
-// replaying the log in proportion to its length: the best length grows as sqrt(N). In small samples the deviation of
-// far fields, which grows as length / N, sets the limit. Not from a clock: the bits of a run depend on it.
-std::size_t log_limit_for(const VoxelGrid& grid) noexcept {
-  const bool planar = grid.dimensions() == 2;
-  const double a_root = planar ? 2.0 : 3.0;
-  const double voxels_an_event = planar ? 64.0 : 1200.0;
-  constexpr double least = 64.0;
-  const auto voxels = static_cast<double>(grid.voxel_count());
-  return static_cast<std::size_t>(std::max(least, std::min(a_root * std::sqrt(voxels), voxels / voxels_an_event)));
-}
-
-// Rate (1/s) that every voxel may be given for free: once within the time in which the test strains the sample by a
-// transformation's own strain, or within a creep test.
-double least_bound_for(const DeformationParameters& parameters, const catalog::Catalog& glass) noexcept {
-  const auto& loading = parameters.loading;
-  const double time_s =
-      loading.kind == LoadingKind::creep ? loading.hold_time_s : glass.types.front().gamma0 / loading.strain_rate_per_s;
-  return least_bounds_an_event / time_s;
-}
-
-// No bound is larger: all modes without a barrier, with the margin.
-double largest_rate(const DeformationParameters& parameters, const catalog::Catalog& glass) noexcept {
-  const double volume = parameters.kinetics.rate_volume ? glass.grid.voxel_volume_nm3() : 1.0;
-  return 2.0 * bound_margin * catalog::most_modes * parameters.kinetics.attempt_rate_per_s * volume;
-}
-
 constexpr std::size_t most_brick_rows = 16, most_brick_voxels = 128;
-
-double norm_of(std::span<const double> components) noexcept {
-  double square = 0.0;
-  for (const double component : components) square += component * component;
-  return std::sqrt(square);
-}
 
 float rounded_up(double value) noexcept {
   const auto rounded = static_cast<float>(value);
@@ -79,30 +29,23 @@ float rounded_up(double value) noexcept {
 
 }  // namespace
 
-std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / 16, 1024, 65536);
-}
-
-BrickChoice brick_choice(const VoxelGrid& grid) noexcept {
-  return grid.dimensions() == 2 ? planar_bricks : solid_bricks;
-}
-
 FastEngine::FastEngine(const Communicator& communicator, const DeformationParameters& parameters,
                        const catalog::Catalog& glass)
     : communicator_(communicator),
       glass_(glass),
       kinetics_(parameters.kinetics),
       recovery_time_s_(deformation::recovery_time_s(parameters.kinetics)),
-      least_bound_(least_bound_for(parameters, glass)),
+      least_bound_(least_bound_per_s(parameters, glass)),
       least_bound_now_(least_bound_),
+      bound_stress_unit_(bound_stress_unit_gpa(matrix_moduli(parameters, glass))),
       kernel_(glass.grid, matrix_moduli(parameters, glass), basis_kind(glass), elasticity::KernelMean::zero_stress),
       modes_(glass, parameters.kinetics, parameters.seed, kernel_),
       solver_(communicator, glass.grid, matrix_moduli(parameters, glass), kernel_.basis()),
       state_(glass.grid.voxels_of(communicator.rank(), communicator.size()), kernel_.count()),
-      rates_(glass.grid.voxel_count(), largest_rate(parameters, glass)),
+      rates_(glass.grid.voxel_count(), largest_bound_per_s(parameters, glass)),
       far_(kernel_, glass.grid.slabs_of(communicator.rank(), communicator.size()), brick_choice(glass.grid).edge,
            brick_choice(glass.grid).nearest_gap),
-      log_limit_(log_limit_for(glass.grid)),
+      log_limit_(log_limit(glass.grid)),
       cache_(1, 1) {
   constants_.half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
   constants_.inverse_kt = 1.0 / (units::boltzmann_ev_per_k * kinetics_.temperature_k);
@@ -111,13 +54,13 @@ FastEngine::FastEngine(const Communicator& communicator, const DeformationParame
   constants_.components = kernel_.count();
   constants_.energy_guard = kinetics_.energy_guard;
   const std::size_t row = padded_modes(modes_.catalog_modes().largest_mode_count());
-  const std::size_t block = sensitive_block_size(constants_, row) + row;
+  const std::size_t block = block_size(constants_, row);
   cache_ = ModeCache(mode_cache_places(state_.count()), block);
   scratch_.resize(block);
   state_.bound_rate.assign(state_.count(), 0.0F);
   // No bound holds yet, so that the first look evaluates everybody.
   state_.bound_radius.assign(state_.count(), -1.0F);
-  state_.bound_stress.assign(state_.count() * static_cast<std::size_t>(state_.components), 0.0F);
+  state_.bound_stress.assign(state_.count() * static_cast<std::size_t>(state_.components), 0);
   rates_.assign(state_.bound_rate);
 }
 
@@ -131,6 +74,12 @@ double FastEngine::temporary_softening(std::size_t entry) const noexcept {
 }
 
 FastEngine::KnownStress FastEngine::known_stress(std::size_t own_voxel, const LocalField& field) const noexcept {
+  const auto found = corrections_.find(own_voxel);
+  return known_stress(own_voxel, field, found == corrections_.end() ? nullptr : &found->second);
+}
+
+FastEngine::KnownStress FastEngine::known_stress(std::size_t own_voxel, const LocalField& field,
+                                                 const Correction* correction) const noexcept {
   const VoxelPlace place = place_of(own_voxel);
   KnownStress known;
   known.deviation = field.deviation;
@@ -138,9 +87,9 @@ FastEngine::KnownStress FastEngine::known_stress(std::size_t own_voxel, const Lo
     known.stress[c] =
         state_.stress_fluctuation[state_.at(static_cast<int>(c), own_voxel)] + mean_stress_[c] + field.at(place, c);
   }
-  if (const auto found = corrections_.find(own_voxel); found != corrections_.end()) {
-    for (std::size_t c = 0; c < known.stress.size(); ++c) known.stress[c] += found->second.stress[c];
-    known.deviation -= found->second.deviation;
+  if (correction != nullptr) {
+    for (std::size_t c = 0; c < known.stress.size(); ++c) known.stress[c] += correction->stress[c];
+    known.deviation -= correction->deviation;
   }
   return known;
 }
@@ -149,50 +98,37 @@ std::size_t FastEngine::padded(std::size_t own_voxel) const noexcept {
   return padded_modes(modes_.count(own_voxel));
 }
 
-void FastEngine::fill_block(std::size_t own_voxel, double* block) const {
-  const auto components = static_cast<std::size_t>(state_.components);
-  const std::size_t row = padded(own_voxel);
-  StrainComponents last{};
-  for (std::size_t c = 0; c < components; ++c) last[c] = state_.last_strain[state_.at(static_cast<int>(c), own_voxel)];
-  VoxelModes modes;
-  modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
-                  std::span(last).first(components), modes);
-
+void FastEngine::fill_block(const VoxelModes& modes, double permanent_softening, double temporary_softening,
+                            double* block) const noexcept {
+  const std::size_t row = padded_modes(static_cast<int>(modes.count));
   if (modes.count < row) {
-    std::fill_n(block, sensitive_block_size(constants_, row) + row, 0.0);
+    std::fill_n(block, block_size(constants_, row), 0.0);
     std::fill_n(block, row, padding_barrier_ev);
   }
-  double* sensitivity = block + block_size(constants_, row);
-  double* share = sensitivity + row;
-  const double kt_a_strain_gpa = steepest_slope(constants_) * constants_.inverse_kt;
   for (std::size_t mode = 0; mode < modes.count; ++mode) {
     const auto strain = modes.strain_of(mode);
-    block[mode] = modes.softened_ev(mode, state_.permanent_softening[own_voxel]);
-    share[mode] = modes.share[mode];
-    for (std::size_t c = 0; c < components; ++c) block[(c + 1) * row + mode] = strain[c];
-    if (constants_.energy_guard) block[(components + 1) * row + mode] = modes.self_energy_ev[mode];
-    sensitivity[mode] = kt_a_strain_gpa * norm_of(strain);
+    block[mode] = modes.softened_ev(mode, permanent_softening);
+    if (temporary_softening > 0.0) block[mode] *= std::exp(-modes.share[mode] * temporary_softening);
+    for (std::size_t c = 0; c < modes.components; ++c) block[(c + 1) * row + mode] = strain[c];
+    if (constants_.energy_guard) block[(modes.components + 1) * row + mode] = modes.self_energy_ev[mode];
   }
 }
 
 const double* FastEngine::modes_of(std::size_t own_voxel) {
   bool filled = false;
   double* cached = cache_.find(own_voxel, state_.generation[own_voxel], filled);
-  if (!filled) fill_block(own_voxel, cached);
   const auto live = live_at_.find(own_voxel);
+  if (filled && live == live_at_.end()) return cached;
+  VoxelModes modes;
+  modes_.describe(own_voxel, state_.own.begin + static_cast<std::int64_t>(own_voxel), state_.generation[own_voxel],
+                  state_.last_mode[own_voxel], modes);
+  fill_block(modes, state_.permanent_softening[own_voxel], 0.0, cached);
   if (live == live_at_.end()) return cached;
-  // The same modes with barriers that temporary softening lowers further.
-  const std::size_t row = padded(own_voxel);
-  const std::size_t size = sensitive_block_size(constants_, row);
-  const double temporary = temporary_softening(live->second);
-  std::copy_n(cached, size, scratch_.begin());
-  for (std::size_t mode = 0; mode < static_cast<std::size_t>(modes_.count(own_voxel)); ++mode) {
-    scratch_[mode] *= std::exp(-cached[size + mode] * temporary);
-  }
+  fill_block(modes, state_.permanent_softening[own_voxel], temporary_softening(live->second), scratch_.data());
   return scratch_.data();
 }
 
-void FastEngine::make_exact(std::size_t own_voxel, const LocalField& field) {
+FastEngine::Correction FastEngine::exact_correction(std::size_t own_voxel, const LocalField& field) const noexcept {
   const VoxelPlace place = place_of(own_voxel);
   const auto components = static_cast<std::size_t>(state_.components);
   const auto brick = far_.tree().extent(0, far_.tree().leaf_of(place));
@@ -204,55 +140,71 @@ void FastEngine::make_exact(std::size_t own_voxel, const LocalField& field) {
   }
   for (std::size_t c = 0; c < components; ++c) correction.stress[c] -= field.at(place, c);
   correction.deviation = field.deviation;
-  corrections_[own_voxel] = correction;
+  return correction;
 }
 
 StrainComponents FastEngine::exact_fluctuation(std::size_t own_voxel) {
   const LocalField field = field_at(own_voxel);
-  if (known_stress(own_voxel, field).deviation > 0.0) make_exact(own_voxel, field);
+  if (known_stress(own_voxel, field).deviation > 0.0) corrections_[own_voxel] = exact_correction(own_voxel, field);
   StrainComponents stress = known_stress(own_voxel, field).stress;
   for (std::size_t c = 0; c < stress.size(); ++c) stress[c] -= mean_stress_[c];
   return stress;
 }
 
-FastEngine::Evaluation FastEngine::evaluate(std::size_t own_voxel, const LocalField& field) {
-  const auto components = static_cast<std::size_t>(state_.components);
-  const double* block = modes_of(own_voxel);
-  const std::size_t row = padded(own_voxel);
-  KnownStress known = known_stress(own_voxel, field);
-  const auto bound = [&] {
-    return bound_rate_of_voxel(constants_, block, row, known.stress.data(), bound_margin, least_bound_now_);
-  };
-  RateBound found = bound();
-  if (known.deviation > 0.0 && !(found.radius_gpa > radius_a_deviation * known.deviation)) {
-    make_exact(own_voxel, field);
-    known = known_stress(own_voxel, field);
-    found = bound();
+void FastEngine::find_bound(Assessment& assessment) {
+  assessment.found = bound_rate_of_voxel(constants_, modes_of(assessment.voxel), padded(assessment.voxel),
+                                         assessment.known.stress.data(), bound_margin, least_bound_now_);
+}
+
+void FastEngine::make_exact(Assessment& assessment, const LocalField& field) {
+  assessment.exact = exact_correction(assessment.voxel, field);
+  assessment.known = known_stress(assessment.voxel, field, &*assessment.exact);
+  find_bound(assessment);
+}
+
+FastEngine::Assessment FastEngine::assess(std::size_t own_voxel, const LocalField& field) {
+  Assessment assessment;
+  assessment.voxel = own_voxel;
+  assessment.known = known_stress(own_voxel, field);
+  find_bound(assessment);
+  const double deviation = assessment.known.deviation;
+  if (deviation > 0.0 && !(assessment.found.radius_gpa > radius_a_deviation * deviation)) make_exact(assessment, field);
+  return assessment;
+}
+
+void FastEngine::keep(const Assessment& assessment, const LocalField& field) {
+  const std::size_t voxel = assessment.voxel;
+  const KnownStress& known = assessment.known;
+  if (assessment.exact) corrections_[voxel] = *assessment.exact;
+  constexpr double largest = std::numeric_limits<std::int16_t>::max();
+  for (std::size_t c = 0; c < static_cast<std::size_t>(state_.components); ++c) {
+    state_.bound_stress[state_.at(static_cast<int>(c), voxel)] =
+        static_cast<std::int16_t>(std::lrint(std::clamp(known.stress[c] / bound_stress_unit_, -largest, largest)));
   }
-  for (std::size_t c = 0; c < components; ++c) {
-    state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)] = static_cast<float>(known.stress[c]);
+  const float before = std::exchange(state_.bound_rate[voxel], rounded_up(assessment.found.bound_rate));
+  rates_.changed(voxel, before);
+  if (assessment.found.radius_gpa < 0.0) {
+    state_.bound_radius[voxel] = -1.0F;
+    unstable_.push_back(static_cast<std::uint32_t>(voxel));
+    return;
   }
-  const float before = std::exchange(state_.bound_rate[own_voxel], rounded_up(found.bound_rate));
-  rates_.changed(own_voxel, before);
-  if (found.radius_gpa < 0.0) {
-    state_.bound_radius[own_voxel] = -1.0F;
-    unstable_.push_back(static_cast<std::uint32_t>(own_voxel));
-  } else {
-    // Stress and radius are kept in single precision: the radius gives up more than their rounding.
-    const double rounding = 1e-6 * (1.0 + norm_of(std::span(known.stress).first(components)));
-    const double radius = std::min(std::max(0.0, found.radius_gpa * (1.0 - 1e-6) - rounding), 1e30);
-    state_.bound_radius[own_voxel] = static_cast<float>(radius);
-    far_.limit_slack(far_.tree().leaf_of(place_of(own_voxel)), field, radius - known.deviation);
-  }
-  return {found.rate, found.steepest_kt * known.deviation};
+  // The radius gives up more than its own rounding and that of the stress it belongs to.
+  const double rounding = distance_from_bound_stress(voxel, known.stress);
+  const double radius = std::min(std::max(0.0, assessment.found.radius_gpa * (1.0 - 1e-6) - 1e-6 - rounding), 1e30);
+  state_.bound_radius[voxel] = static_cast<float>(radius);
+  far_.limit_slack(far_.tree().leaf_of(place_of(voxel)), field, radius - rounding - known.deviation);
 }
 
 void FastEngine::look_through(std::size_t brick) {
   const LocalField field = far_.local(brick);
   if (far_.rests(brick, field)) return;
   const auto voxels = far_.tree().own_extent(brick);
-  const StressRows arrays{state_.stress_fluctuation.data(), state_.bound_stress.data(), state_.bound_radius.data(),
-                          state_.count(), state_.components};
+  const StressRows arrays{state_.stress_fluctuation.data(),
+                          state_.bound_stress.data(),
+                          bound_stress_unit_,
+                          state_.bound_radius.data(),
+                          state_.count(),
+                          state_.components};
   std::array<StressRow, most_brick_rows> rows;
   std::size_t row_count = 0;
   for (std::int64_t z = voxels[2].begin; z < voxels[2].end; ++z) {
@@ -276,7 +228,7 @@ void FastEngine::look_through(std::size_t brick) {
       // With what is exactly known of this voxel, its slack may be larger.
       if (corrections_.contains(voxel) && state_.bound_radius[voxel] >= 0.0F) slack = slack_of(voxel, field);
       if (slack < 0.0) {
-        (void)evaluate(voxel, field);
+        evaluate(voxel, field);
         // An unstable voxel is on the list of those to be evaluated next time.
         if (state_.bound_radius[voxel] < 0.0F) continue;
         slack = slack_of(voxel, field);
@@ -289,11 +241,17 @@ void FastEngine::look_through(std::size_t brick) {
 
 double FastEngine::slack_of(std::size_t own_voxel, const LocalField& field) const noexcept {
   const KnownStress known = known_stress(own_voxel, field);
-  StrainComponents moved{};
+  return static_cast<double>(state_.bound_radius[own_voxel]) - known.deviation -
+         distance_from_bound_stress(own_voxel, known.stress);
+}
+
+double FastEngine::distance_from_bound_stress(std::size_t own_voxel, const StrainComponents& stress) const noexcept {
+  double square = 0.0;
   for (std::size_t c = 0; c < static_cast<std::size_t>(state_.components); ++c) {
-    moved[c] = known.stress[c] - static_cast<double>(state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)]);
+    const double bound = bound_stress_unit_ * state_.bound_stress[state_.at(static_cast<int>(c), own_voxel)];
+    square += (stress[c] - bound) * (stress[c] - bound);
   }
-  return static_cast<double>(state_.bound_radius[own_voxel]) - known.deviation - norm_of(moved);
+  return std::sqrt(square);
 }
 
 void FastEngine::settle() {
@@ -302,7 +260,7 @@ void FastEngine::settle() {
   unstable_.clear();
   std::sort(unevaluated_.begin(), unevaluated_.end());
   unevaluated_.erase(std::unique(unevaluated_.begin(), unevaluated_.end()), unevaluated_.end());
-  for (const std::size_t voxel : unevaluated_) (void)evaluate(voxel, field_at(voxel));
+  for (const std::size_t voxel : unevaluated_) evaluate(voxel, field_at(voxel));
   unevaluated_.clear();
   due_.clear();
   far_.tree().find_due(due_);
@@ -310,6 +268,11 @@ void FastEngine::settle() {
   std::sort(unstable_.begin(), unstable_.end());
   unstable_.erase(std::unique(unstable_.begin(), unstable_.end()), unstable_.end());
 
+  gather_totals();
+  settled_ = true;
+}
+
+void FastEngine::gather_totals() {
   bound_sums_.clear();
   bound_sum_ = 0;
   unstable_anywhere_ = 0;
@@ -318,7 +281,6 @@ void FastEngine::settle() {
     bound_sum_ += totals.bound_sum;
     unstable_anywhere_ += totals.unstable;
   }
-  settled_ = true;
 }
 
 void FastEngine::set_mean_stress(std::span<const double> components) {
@@ -361,97 +323,6 @@ void FastEngine::forget_live(std::size_t entry) {
   }
   state_.live.pop_back();
   live_births_.pop_back();
-}
-
-FastEngine::Outcome FastEngine::look_at_candidate(WholeNumber position, RandomStream& choice) {
-  const std::size_t voxel = rates_.find(position);
-  const double bound = rates_.rate_of_item(voxel);
-  Outcome outcome;
-  const LocalField field = field_at(voxel);
-  const double threshold = choice.uniform() * bound;
-  Evaluation found = evaluate(voxel, field);
-  if (found.uncertainty_kt > 0.0 && threshold < found.rate * std::exp(found.uncertainty_kt)) {
-    make_exact(voxel, field);
-    found = evaluate(voxel, field);
-  }
-  outcome.bound_sum = rates_.total();
-  outcome.bound_broken = found.rate * std::exp(-found.uncertainty_kt) > bound * (1.0 + 1e-12);
-  outcome.accepted = found.uncertainty_kt == 0.0 && threshold < found.rate;
-  if (!outcome.accepted) return outcome;
-
-  const StrainComponents stress = known_stress(voxel, field).stress;
-  const double* block = modes_of(voxel);
-  const std::size_t row = padded(voxel);
-  std::array<double, catalog::most_modes + mode_group> barriers;
-  barriers_of_voxel(constants_, block, row, stress.data(), barriers.data());
-  double rest = choice.uniform() * found.rate;
-  std::size_t mode = 0;
-  for (std::size_t m = 0; m < static_cast<std::size_t>(modes_.count(voxel)); ++m) {
-    const double mode_rate = constants_.attempt_rate * rate_exponential(-barriers[m] * constants_.inverse_kt);
-    if (!(mode_rate > 0.0)) continue;
-    mode = m;
-    if (rest < mode_rate) break;
-    rest -= mode_rate;
-  }
-  outcome.event = transformation_of(state_, voxel, mode, barriers[mode], block, row);
-  for (std::size_t c = 0; c < stress.size(); ++c) outcome.stress_fluctuation[c] = stress[c] - mean_stress_[c];
-  return outcome;
-}
-
-void FastEngine::lower_least_bound() {
-  least_bound_now_ = std::max(least_bound_now_ * lower_by, smallest_bound);
-  std::fill(state_.bound_radius.begin(), state_.bound_radius.end(), -1.0F);
-  far_.make_all_due();
-  settled_ = false;
-}
-
-ThermalStep FastEngine::next_event(double horizon_s, RandomDraws& draws) {
-  double elapsed = 0.0;
-  least_bound_now_ = least_bound_;
-  std::int64_t rejected_in_vain = 0;
-  for (;;) {
-    if (rejected_in_vain > glass_.grid.voxel_count() + patience) {
-      rejected_in_vain = 0;
-      lower_least_bound();
-    }
-    settle();
-    const double total_bound = rates_.rate_of(bound_sum_);
-    const double waiting_time = draws.next(RandomPurpose::waiting_time).exponential() / total_bound;
-    RandomStream choice = draws.next(RandomPurpose::event_choice);
-    ++draws.count;
-    if (!(elapsed + waiting_time < horizon_s)) {
-      age_live(horizon_s - elapsed);
-      return {horizon_s, std::nullopt};
-    }
-    age_live(waiting_time);
-    elapsed += waiting_time;
-
-    const double share = choice.uniform() * static_cast<double>(bound_sum_);
-    WholeNumber position = std::min(static_cast<WholeNumber>(share), bound_sum_ - 1);
-    int owner = 0;
-    while (position >= bound_sums_[static_cast<std::size_t>(owner)]) {
-      position -= bound_sums_[static_cast<std::size_t>(owner)];
-      ++owner;
-    }
-    Outcome outcome;
-    if (communicator_.rank() == owner) outcome = look_at_candidate(position, choice);
-    outcome = communicator_.broadcast(outcome, owner);
-    if (outcome.bound_broken) {
-      throw Error(ExitCode::failure,
-                  "a voxel's rate exceeded its bound (an error of the fast engine): please report it with the input, "
-                  "and use --engine direct",
-                  true);
-    }
-    auto& owner_sum = bound_sums_[static_cast<std::size_t>(owner)];
-    bound_sum_ += outcome.bound_sum - owner_sum;
-    owner_sum = outcome.bound_sum;
-    if (outcome.accepted) {
-      known_voxel_ = outcome.event.voxel;
-      known_fluctuation_ = outcome.stress_fluctuation;
-      return {elapsed, outcome.event};
-    }
-    ++rejected_in_vain;
-  }
 }
 
 std::vector<Transformation> FastEngine::unstable() {

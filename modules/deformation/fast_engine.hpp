@@ -4,11 +4,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "deformation/engine.hpp"
 #include "deformation/far_field.hpp"
+#include "deformation/fast_engine_choices.hpp"
 #include "deformation/mode_cache.hpp"
 #include "deformation/rate_bound.hpp"
 #include "deformation/rate_sum.hpp"
@@ -17,17 +19,6 @@
 #include "elasticity/stress_kernel.hpp"
 
 namespace mesoglass::deformation {
-
-// Voxels whose modes the engine keeps at hand on a rank with `own_voxels`; the others' are drawn anew when needed.
-[[nodiscard]] std::size_t mode_cache_places(std::size_t own_voxels) noexcept;
-
-// The bricks of far_field.hpp that the engine takes for a sample: edges of the smallest and how near (voxels) an
-// event's stress is added at once.
-struct BrickChoice {
-  std::array<std::int64_t, 3> edge;
-  std::int64_t nearest_gap;
-};
-[[nodiscard]] BrickChoice brick_choice(const VoxelGrid& grid) noexcept;
 
 // Thinning (Lewis and Shedler 1979) with a bound on every voxel's rate. A candidate voxel is drawn from the bounds, its
 // true rate is computed from its exact stress, and it is accepted with the ratio of the two. A bound holds while the
@@ -73,17 +64,29 @@ class FastEngine final : public Engine {
     StrainComponents stress{};  // GPa, with the mean stress
     double deviation = 0.0;     // bound on its error, GPa
   };
-  struct Evaluation {
-    double rate = 0.0;            // 1/s, at the known stress
-    double uncertainty_kt = 0.0;  // no mode's true rate differs from it by more than this many kT
+  // What a look at a voxel finds, at its known or exact stress. Nothing is changed before keep().
+  struct Assessment {
+    std::size_t voxel = 0;
+    KnownStress known;
+    RateBound found;
+    std::optional<Correction> exact;  // where the known stress was too uncertain
   };
-  // What the owner of a candidate tells the others.
-  struct Outcome {
-    Transformation event;
-    StrainComponents stress_fluctuation{};  // of the event's voxel
-    WholeNumber bound_sum = 0;              // of the owner, after it looked
+  // A voxel that was drawn by its bound.
+  struct Candidate {
+    double after_s = 0.0;  // since the candidates were drawn
+    int owner = 0;
+    std::size_t voxel = 0;  // this and the bound (1/s) are known to the owner
+    double bound = 0.0;
+    RandomStream choice;
+  };
+  struct Verdict {
+    Assessment assessment;
     bool accepted = false;
     bool bound_broken = false;  // never, unless there is a mistake
+  };
+  struct Chosen {
+    Transformation event;
+    StrainComponents stress_fluctuation{};  // of the event's voxel
   };
   struct Totals {
     WholeNumber bound_sum = 0;
@@ -101,18 +104,28 @@ class FastEngine final : public Engine {
     return live_ages_[live_births_[entry] - first_live_birth_];
   }
   [[nodiscard]] double temporary_softening(std::size_t entry) const noexcept;
+  // Distance (GPa) of a stress from the one that the voxel's bound was found at.
+  [[nodiscard]] double distance_from_bound_stress(std::size_t own_voxel, const StrainComponents& stress) const noexcept;
   [[nodiscard]] KnownStress known_stress(std::size_t own_voxel, const LocalField& field) const noexcept;
+  [[nodiscard]] KnownStress known_stress(std::size_t own_voxel, const LocalField& field,
+                                         const Correction* correction) const noexcept;
   [[nodiscard]] std::size_t padded(std::size_t own_voxel) const noexcept;
   // The voxel's modes at its present softening, from the cache or drawn anew; valid until the next call.
   [[nodiscard]] const double* modes_of(std::size_t own_voxel);
-  // Block of modes (rate_bound.hpp) at the permanent softening, with one more row: each mode's share in the softening.
-  void fill_block(std::size_t own_voxel, double* block) const;
+  // The voxel's block of modes (rate_kernel.hpp) at these softenings.
+  void fill_block(const VoxelModes& modes, double permanent_softening, double temporary_softening,
+                  double* block) const noexcept;
 
-  // Replaces what the brick knows of far events by what they do to this voxel.
-  void make_exact(std::size_t own_voxel, const LocalField& field);
+  // What replaces the brick's far field by what far events do to this voxel, through the kernel.
+  [[nodiscard]] Correction exact_correction(std::size_t own_voxel, const LocalField& field) const noexcept;
   [[nodiscard]] StrainComponents exact_fluctuation(std::size_t own_voxel);
-  // Finds the voxel's bound, from its exact stress where the known one is too uncertain.
-  Evaluation evaluate(std::size_t own_voxel, const LocalField& field);
+  // The voxel's bound at its known stress, or its exact one where the known one is too uncertain for a bound.
+  [[nodiscard]] Assessment assess(std::size_t own_voxel, const LocalField& field);
+  void make_exact(Assessment& assessment, const LocalField& field);
+  void find_bound(Assessment& assessment);
+  // The bound that was found is the voxel's bound from now on.
+  void keep(const Assessment& assessment, const LocalField& field);
+  void evaluate(std::size_t own_voxel, const LocalField& field) { keep(assess(own_voxel, field), field); }
   // Stress fluctuation : e at the flip's voxel, GPa.
   [[nodiscard]] double work_of(const Transformation& flip);
   // How much farther the known stress of a voxel may move before its bound has to be found anew, GPa.
@@ -123,8 +136,15 @@ class FastEngine final : public Engine {
   void look_through(std::size_t brick);
   // Evaluates every voxel whose bound may not hold any more. Collective.
   void settle();
+  // Sums over all ranks. Collective.
+  void gather_totals();
   void lower_least_bound();
-  [[nodiscard]] Outcome look_at_candidate(WholeNumber position, RandomStream& choice);
+  // The next ones within `horizon_s`, in order of time, by the bounds as they are.
+  [[nodiscard]] std::vector<Candidate> draw_candidates(double horizon_s, RandomDraws& draws) const;
+  [[nodiscard]] Verdict judge(Candidate& candidate);
+  [[nodiscard]] Chosen choose_mode(const Assessment& assessment, RandomStream& choice);
+  // The place of the first accepted candidate, which becomes `chosen`. Collective.
+  [[nodiscard]] std::optional<std::size_t> first_accepted(std::vector<Candidate>& candidates, Chosen& chosen);
   void age_live(double elapsed_s);
   void forget_live(std::size_t entry);
   void change_own_voxel(const Transformation& flip);
@@ -138,6 +158,7 @@ class FastEngine final : public Engine {
   double recovery_time_s_ = 0.0;
   double least_bound_ = 0.0;      // 1/s
   double least_bound_now_ = 0.0;  // 1/s, lower where nothing happens for long
+  double bound_stress_unit_;      // GPa
   elasticity::StressKernel kernel_;
   VoxelModeSource modes_;
   elasticity::PeriodicSolver solver_;

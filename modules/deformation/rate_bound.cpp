@@ -40,8 +40,9 @@ template <int Components, bool Guard>
 [[gnu::always_inline]] inline void bound(const RateConstants& constants, const double* block, std::size_t padded,
                                          const double* stress, double margin, double least_bound,
                                          RateBound& result) noexcept {
-  const double* sensitivity = block + padded * (1 + Components + (Guard ? 1 : 0));
+  const double kt_a_strain_gpa = steepest_slope(constants) * constants.inverse_kt;
   alignas(64) double x[most_padded_modes];
+  alignas(64) double sensitivity[most_padded_modes];
   Group least = {padding_barrier_ev, padding_barrier_ev, padding_barrier_ev, padding_barrier_ev};
   double certain = std::numeric_limits<double>::infinity();  // distance within which no barrier turns negative
   for (std::size_t first = 0; first < padded; first += mode_group) {
@@ -50,6 +51,15 @@ template <int Components, bool Guard>
     least = barrier < least ? barrier : least;
     barrier *= -constants.inverse_kt;
     std::memcpy(x + first, &barrier, sizeof barrier);
+    Group square = {0.0, 0.0, 0.0, 0.0};
+    for (std::size_t c = 1; c <= Components; ++c) {
+      Group strain;
+      load(block + c * padded + first, strain);
+      square += strain * strain;
+    }
+    for (std::size_t i = 0; i < mode_group; ++i) square[i] = std::sqrt(square[i]);
+    square *= kt_a_strain_gpa;
+    std::memcpy(sensitivity + first, &square, sizeof square);
   }
   double most_sensitive = 0.0;
   for (std::size_t mode = 0; mode < padded; ++mode) {

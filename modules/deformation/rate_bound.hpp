@@ -8,12 +8,6 @@
 
 namespace mesoglass::deformation {
 
-// A block of modes as block_size() says, with one more row after it: how much each mode's barrier can fall a GPa of
-// stress, in kT: steepest_slope * |e_m| / kT, and zero in unused places.
-[[nodiscard]] constexpr std::size_t sensitive_block_size(const RateConstants& constants, std::size_t padded) noexcept {
-  return block_size(constants, padded) + padded;
-}
-
 // A voxel's rate is at most `bound_rate` wherever its stress is within `radius_gpa` (basis norm) of the stress it was
 // evaluated at, and no barrier is negative there.
 struct RateBound {
@@ -24,9 +18,10 @@ struct RateBound {
   double steepest_kt = 0.0;  // largest sensitivity of a mode: kT a GPa
 };
 
-// Evaluates one voxel at `stress` (components, GPa) with sensitive block `block` and chooses as its bound
-// max(margin * rate, least_bound). The radius solves an inequality on the safe side: mode m's rate grows by at most
-// exp(sensitivity_m * distance), and the sum's logarithm is convex in the distance, so that the chord between two
+// Evaluates one voxel at `stress` (components, GPa) with the block of modes `block` and chooses as its bound
+// max(margin * rate, least_bound). The radius solves an inequality on the safe side: mode m's barrier falls by at most
+// its sensitivity steepest_slope * |e_m| / kT, in kT, a GPa, so that its rate grows by at most exp(sensitivity_m *
+// distance), and the sum's logarithm is convex in the distance, so that the chord between two
 // points overestimates it. margin > 1. Pure.
 [[nodiscard]] RateBound bound_rate_of_voxel(const RateConstants& constants, const double* block, std::size_t padded,
                                             const double* stress, double margin, double least_bound) noexcept;

@@ -23,7 +23,7 @@ template <int Components, std::size_t Length>
     double* __restrict out = slack + row * length;
     const std::size_t begin = rows[row].begin;
     const double* __restrict stress = arrays.stress_fluctuation + begin;
-    const float* __restrict bound = arrays.bound_stress + begin;
+    const std::int16_t* __restrict bound = arrays.bound_stress + begin;
     const float* __restrict radius = arrays.radius + begin;
     const double* offset = rows[row].offset.data();
     for (std::size_t i = 0; i < length; ++i) {
@@ -31,7 +31,7 @@ template <int Components, std::size_t Length>
       for (int c = 0; c < Components; ++c) {
         const std::size_t at = static_cast<std::size_t>(c) * arrays.stride + i;
         const double moved = stress[at] + (offset[c] + gradient[c] * static_cast<double>(static_cast<int>(i))) -
-                             static_cast<double>(bound[at]);
+                             arrays.bound_stress_unit_gpa * static_cast<double>(bound[at]);
         square += moved * moved;
       }
       out[i] = static_cast<double>(radius[i]) - std::sqrt(square);

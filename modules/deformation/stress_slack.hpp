@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "deformation/voxel_state.hpp"
@@ -12,7 +13,8 @@ namespace mesoglass::deformation {
 // Arrays of a rank's voxels; tensors have their components one after the other, `stride` voxels each.
 struct StressRows {
   const double* stress_fluctuation;
-  const float* bound_stress;
+  const std::int16_t* bound_stress;
+  double bound_stress_unit_gpa;
   const float* radius;
   std::size_t stride;
   int components;

@@ -26,10 +26,10 @@ double change_voxel(VoxelState& state, const KineticParameters& kinetics, const 
   for (int c = 0; c < state.components; ++c) {
     const double strain = flip.strain[static_cast<std::size_t>(c)];
     state.plastic_strain[state.at(c, voxel)] += strain;
-    state.last_strain[state.at(c, voxel)] = strain;
     square += strain * strain;
   }
   state.permanent_softening[voxel] = permanent_softening_after(kinetics, state.permanent_softening[voxel], square);
+  state.last_mode[voxel] = static_cast<std::uint8_t>(flip.mode);
   ++state.generation[voxel];
   return square;
 }
@@ -61,7 +61,7 @@ double fluctuation_energy_ev(const Communicator& communicator, const VoxelGrid& 
 
 double memory_bytes(const VoxelState& state) noexcept {
   const auto bytes = [](const auto& values) { return static_cast<double>(values.capacity() * sizeof(values[0])); };
-  return bytes(state.generation) + bytes(state.permanent_softening) + bytes(state.last_strain) +
+  return bytes(state.generation) + bytes(state.permanent_softening) + bytes(state.last_mode) +
          bytes(state.plastic_strain) + bytes(state.stress_fluctuation) + bytes(state.bound_rate) +
          bytes(state.bound_radius) + bytes(state.bound_stress);
 }

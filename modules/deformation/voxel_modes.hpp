@@ -42,10 +42,10 @@ class VoxelModeSource {
   VoxelModeSource(const catalog::Catalog& glass, const KineticParameters& kinetics, std::uint64_t seed,
                   const elasticity::StressKernel& kernel);
 
-  // Modes of own voxel `own_voxel` (index `voxel` in the grid) in a generation; `last_strain` (basis components) is
-  // that of its last transformation. Pure.
-  void describe(std::size_t own_voxel, std::int64_t voxel, std::uint32_t generation,
-                std::span<const double> last_strain, VoxelModes& modes) const noexcept;
+  // Modes of own voxel `own_voxel` (index `voxel` in the grid) in a generation; `last_mode` is the one, of those of the
+  // generation before, by which it transformed last (of no matter in generation 0). Pure.
+  void describe(std::size_t own_voxel, std::int64_t voxel, std::uint32_t generation, std::uint8_t last_mode,
+                VoxelModes& modes) const noexcept;
   // Modes that own voxel `own_voxel` has.
   [[nodiscard]] int count(std::size_t own_voxel) const noexcept { return modes_.modes(glass_.voxel_type[own_voxel]); }
   [[nodiscard]] const catalog::ShearModes& catalog_modes() const noexcept { return modes_; }

@@ -24,23 +24,23 @@ struct VoxelState {
   int components = 0;
   std::vector<std::uint32_t> generation;    // number of transformations
   std::vector<double> permanent_softening;  // g_perm
-  std::vector<double> last_strain;          // strain of the last transformation
+  std::vector<std::uint8_t> last_mode;      // of the last transformation; 0 before the first
   std::vector<double> plastic_strain;       // sum of all of them
   std::vector<double> stress_fluctuation;   // GPa, local minus mean stress; with unlike moduli: at zero mean stress
   std::vector<double> temperature_rise;     // K, by local heating; empty without
   std::vector<LiveSoftening> live;          // own voxels only
 
   // What the fast engine knows of its voxels' rates (rate_bound.hpp); empty with the direct engine.
-  std::vector<float> bound_rate;    // 1/s
-  std::vector<float> bound_radius;  // GPa
-  std::vector<float> bound_stress;  // GPa
+  std::vector<float> bound_rate;           // 1/s
+  std::vector<float> bound_radius;         // GPa
+  std::vector<std::int16_t> bound_stress;  // in units of bound_stress_unit_gpa()
 
   VoxelState(Range own_voxels, int component_count) : own(own_voxels), components(component_count) {
     const auto count = static_cast<std::size_t>(own.size());
     const auto all = count * static_cast<std::size_t>(component_count);
     generation.assign(count, 0);
     permanent_softening.assign(count, 0.0);
-    last_strain.assign(all, 0.0);
+    last_mode.assign(count, 0);
     plastic_strain.assign(all, 0.0);
     stress_fluctuation.assign(all, 0.0);
   }

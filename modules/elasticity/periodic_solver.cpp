@@ -30,6 +30,12 @@ Rows rows_of(const TensorBasis& basis, const ComplexTensor& tensor) {
   return rows;
 }
 
+// The largest number of values up to `values` that are whole lines along the slab axis.
+std::size_t whole_lines(std::size_t values, const VoxelGrid& grid) noexcept {
+  const auto line = static_cast<std::size_t>(grid.slab_count());
+  return values / line * line;
+}
+
 }  // namespace
 
 PeriodicSolver::PeriodicSolver(const Communicator& communicator, const VoxelGrid& grid, const IsotropicModuli& moduli,
@@ -39,14 +45,21 @@ PeriodicSolver::PeriodicSolver(const Communicator& communicator, const VoxelGrid
       operator_(grid, moduli),
       communicator_(communicator),
       transform_(communicator, grid),
-      spectra_(static_cast<std::size_t>(basis.count()), ComplexBuffer(transform_.spectrum_size())) {
+      values_in_stress_(std::min(transform_.spectrum_size(), whole_lines(transform_.own_voxel_count() / 2, grid))),
+      remainders_(static_cast<std::size_t>(basis.count()),
+                  ComplexBuffer(transform_.spectrum_size() - values_in_stress_)) {
   if (basis.dimensions() != moduli.dimensions) throw std::logic_error("basis and moduli differ in dimensions");
 }
 
 std::size_t PeriodicSolver::memory_bytes() const noexcept {
   std::size_t bytes = transform_.memory_bytes();
-  for (const auto& spectrum : spectra_) bytes += spectrum.size() * sizeof(std::complex<double>);
+  for (const auto& spectrum : remainders_) bytes += spectrum.size() * sizeof(std::complex<double>);
   return bytes;
+}
+
+SpectrumParts PeriodicSolver::spectrum_of(std::size_t row, std::span<double> stress) {
+  auto* head = reinterpret_cast<std::complex<double>*>(stress.data() + row * own_voxel_count());
+  return {std::span(head, values_in_stress_), remainders_[row]};
 }
 
 Means PeriodicSolver::solve(std::span<const double> eigenstrain, const MeanConditions& conditions,
@@ -58,14 +71,16 @@ Means PeriodicSolver::solve(std::span<const double> eigenstrain, const MeanCondi
       (results.displacement && results.displacement->size() != 3 * voxels)) {
     throw std::logic_error("field sizes do not suit the solver");
   }
+  std::vector<SpectrumParts> spectra;
   for (std::size_t row = 0; row < count; ++row) {
-    transform_.forward(eigenstrain.subspan(row * voxels, voxels), spectra_[row]);
+    spectra.push_back(spectrum_of(row, results.stress));
+    transform_.forward(eigenstrain.subspan(row * voxels, voxels), spectra[row]);
   }
 
   // The zero frequency (rank 0's first value) is the sum over all voxels, summed in the transform's fixed order.
   std::array<double, tensor_components> sums{};
   if (communicator_.is_root()) {
-    for (std::size_t row = 0; row < count; ++row) sums[row] = spectra_[row][0].real();
+    for (std::size_t row = 0; row < count; ++row) sums[row] = spectra[row][0].real();
   }
   communicator_.broadcast(std::span<double>(sums));
   const auto total = static_cast<double>(transform_.grid().voxel_count());
@@ -77,7 +92,7 @@ Means PeriodicSolver::solve(std::span<const double> eigenstrain, const MeanCondi
 
   const auto rows_at = [&](std::size_t index) {
     Rows rows{};
-    for (std::size_t row = 0; row < count; ++row) rows[row] = spectra_[row][index];
+    for (std::size_t row = 0; row < count; ++row) rows[row] = spectra[row][index];
     return rows;
   };
   if (results.displacement) {
@@ -97,10 +112,10 @@ Means PeriodicSolver::solve(std::span<const double> eigenstrain, const MeanCondi
     const bool mean = x == 0 && y == 0 && z == 0;
     const ComplexTensor stress = mean ? mean_stress : operator_.stress(x, y, z, tensor_of(basis_, rows_at(index)));
     const Rows rows = rows_of(basis_, stress);
-    for (std::size_t row = 0; row < count; ++row) spectra_[row][index] = rows[row];
+    for (std::size_t row = 0; row < count; ++row) spectra[row][index] = rows[row];
   });
   for (std::size_t row = 0; row < count; ++row) {
-    transform_.backward(spectra_[row], results.stress.subspan(row * voxels, voxels));
+    transform_.backward(spectra[row], results.stress.subspan(row * voxels, voxels));
   }
   if (!results.strain) return means;
 

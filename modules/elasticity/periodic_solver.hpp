@@ -20,7 +20,8 @@ namespace mesoglass::elasticity {
 class PeriodicSolver {
  public:
   // The communicator must outlive the solver. Throws InputError where moduli, basis and grid do not suit each other.
-  // Memory: about (basis.count() + 2) times a field of doubles, one less on a single rank. Not collective.
+  // Memory: about twice a field of doubles, once on a single rank: spectra stand in the results' own memory. Not
+  // collective.
   PeriodicSolver(const Communicator& communicator, const VoxelGrid& grid, const IsotropicModuli& moduli,
                  const TensorBasis& basis);
 
@@ -32,7 +33,7 @@ class PeriodicSolver {
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
   struct Results {
-    std::span<double> stress;                 // GPa, basis.count() rows
+    std::span<double> stress;                 // GPa, basis.count() rows; must not overlap the eigenstrain
     std::optional<std::span<double>> strain;  // basis.count() rows; not with a deviatoric basis
     // nm, 3 rows (ux, uy, uz) at the voxels' low corners, mean zero, without the mean strain's linear part.
     std::optional<std::span<double>> displacement;
@@ -47,7 +48,10 @@ class PeriodicSolver {
   DiscreteGreenOperator operator_;
   const Communicator& communicator_;
   SlabTransform transform_;
-  std::vector<ComplexBuffer> spectra_;
+  // Each row's spectrum stands in the memory of its stress, as many whole lines as fit; the others here.
+  [[nodiscard]] SpectrumParts spectrum_of(std::size_t row, std::span<double> stress);
+  std::size_t values_in_stress_;
+  std::vector<ComplexBuffer> remainders_;
 };
 
 }  // namespace mesoglass::elasticity

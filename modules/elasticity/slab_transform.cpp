@@ -66,7 +66,7 @@ void SlabTransform::exchange(const ComplexBuffer& outgoing, ComplexBuffer& incom
             "MPI_Alltoallv");
 }
 
-void SlabTransform::forward(std::span<const double> values, std::span<std::complex<double>> spectrum) {
+void SlabTransform::forward(std::span<const double> values, const SpectrumParts& spectrum) {
   const int ranks = communicator_.size();
   const std::int64_t slab_voxels = grid_.voxels_per_slab();
   for (std::int64_t slab = 0; slab < own_slabs_.size(); ++slab) {
@@ -94,19 +94,19 @@ void SlabTransform::forward(std::span<const double> values, std::span<std::compl
     }
   }
   for (std::int64_t line = 0; line < lines; ++line) {
-    const auto own = spectrum.begin() + line * slabs;
+    auto* own = &spectrum[static_cast<std::size_t>(line * slabs)];
     std::copy_n(own, slabs, line_.begin());
     slab_forward_.execute();
     std::copy_n(line_.begin(), slabs, own);
   }
 }
 
-void SlabTransform::backward(std::span<std::complex<double>> spectrum, std::span<double> values) {
+void SlabTransform::backward(const SpectrumParts& spectrum, std::span<double> values) {
   const int ranks = communicator_.size();
   const std::int64_t slabs = grid_.slab_count();
   const std::int64_t lines = own_lines_.size();
   for (std::int64_t line = 0; line < lines; ++line) {
-    const auto own = spectrum.begin() + line * slabs;
+    auto* own = &spectrum[static_cast<std::size_t>(line * slabs)];
     std::copy_n(own, slabs, line_.begin());
     slab_backward_.execute();
     std::copy_n(line_.begin(), slabs, own);

@@ -13,6 +13,23 @@
 
 namespace mesoglass::elasticity {
 
+// A rank's part of a spectrum, in one piece of memory or cut into two between any of its lines along the slab axis.
+// Does not own them.
+class SpectrumParts {
+ public:
+  using Value = std::complex<double>;
+  SpectrumParts(ComplexBuffer& values) noexcept : head_(values) {}
+  SpectrumParts(std::span<Value> head, std::span<Value> tail) noexcept : head_(head), tail_(tail) {}
+
+  // The values of a line stand side by side.
+  [[nodiscard]] Value& operator[](std::size_t index) const noexcept {
+    return index < head_.size() ? head_[index] : tail_[index - head_.size()];
+  }
+
+ private:
+  std::span<Value> head_, tail_;
+};
+
 // Every one-dimensional transform is done whole by one rank with a plan that depends on the grid alone, so the result
 // is the same bit for bit on any number of ranks (FFTW's own distributed transform does not promise that). One exchange
 // of the data a transform. Only non-negative frequencies of x are kept.
@@ -38,9 +55,10 @@ class SlabTransform {
 
   // Unnormalised: sum of f exp(-i theta r). `values` are this rank's voxels, `spectrum` its spectrum_size() values.
   // Collective.
-  void forward(std::span<const double> values, std::span<std::complex<double>> spectrum);
-  // The inverse, divided by the number of voxels. Destroys `spectrum`. Collective.
-  void backward(std::span<std::complex<double>> spectrum, std::span<double> values);
+  void forward(std::span<const double> values, const SpectrumParts& spectrum);
+  // The inverse, divided by the number of voxels. Destroys `spectrum`, which may lie in the memory of `values`.
+  // Collective.
+  void backward(const SpectrumParts& spectrum, std::span<double> values);
 
   // Calls visit(index in the spectrum, nx, ny, nz) for this rank's frequencies. Not collective.
   template <typename Visit>

@@ -20,58 +20,64 @@ constexpr std::int64_t wrapped(std::int64_t offset, std::int64_t count) noexcept
   return remainder < 0 ? remainder + count : remainder;
 }
 
-// stress[a][i] += sum over b of coefficient[a][b] * table[pair(a, b)][i]. One row a at a time and the sum over b
-// written out by recursion: compilers vectorise a loop over i only where nothing but straight code is inside.
-template <int Count, int A, int B>
+constexpr std::size_t mirrored_x = 3;  // the same as y and z mirrored
+
+enum class Order { forwards, backwards };
+
+// stress[a][i] += sum over b of coefficient[a][b] * table[pair(a, b)][i], or [-i] backwards. One row a at a time and
+// the sum over b written out by recursion: compilers vectorise a loop over i only where nothing but straight code is
+// inside.
+template <Order Direction, int Count, int A, int B>
 [[gnu::always_inline]] inline double row_sum(const double* table, std::size_t table_stride, const double* coefficient,
-                                             std::size_t i) noexcept {
+                                             std::ptrdiff_t i) noexcept {
   constexpr int low = A < B ? A : B;
   constexpr int high = A < B ? B : A;
   constexpr std::size_t row = low * Count - low * (low - 1) / 2 + high - low;
-  const double term = coefficient[A * Count + B] * table[row * table_stride + i];
+  const double* entry = table + row * table_stride;
+  const double term = coefficient[A * Count + B] * (Direction == Order::forwards ? entry[i] : entry[-i]);
   if constexpr (B == 0) {
     return term;
   } else {
-    return row_sum<Count, A, B - 1>(table, table_stride, coefficient, i) + term;
+    return row_sum<Direction, Count, A, B - 1>(table, table_stride, coefficient, i) + term;
   }
 }
 
-template <int Count, int A = 0>
+template <Order Direction, int Count, int A = 0>
 [[gnu::always_inline]] inline void add_rows(const double* __restrict table, std::size_t table_stride,
                                             const double* __restrict coefficient, double* __restrict stress,
-                                            std::size_t stress_stride, std::size_t length) noexcept {
+                                            std::size_t stress_stride, std::ptrdiff_t length) noexcept {
   double* __restrict out = stress + static_cast<std::size_t>(A) * stress_stride;
 #pragma GCC ivdep
-  for (std::size_t i = 0; i < length; ++i) {
-    out[i] += row_sum<Count, A, Count - 1>(table, table_stride, coefficient, i);
+  for (std::ptrdiff_t i = 0; i < length; ++i) {
+    out[i] += row_sum<Direction, Count, A, Count - 1>(table, table_stride, coefficient, i);
   }
   if constexpr (A + 1 < Count) {
-    add_rows<Count, A + 1>(table, table_stride, coefficient, stress, stress_stride, length);
+    add_rows<Direction, Count, A + 1>(table, table_stride, coefficient, stress, stress_stride, length);
   }
 }
 
-MESOGLASS_VECTOR_CLONES void add_two_rows(const double* table, std::size_t table_stride, const double* coefficient,
-                                          double* stress, std::size_t stress_stride, std::size_t length) {
-  add_rows<2>(table, table_stride, coefficient, stress, stress_stride, length);
-}
-MESOGLASS_VECTOR_CLONES void add_three_rows(const double* table, std::size_t table_stride, const double* coefficient,
-                                            double* stress, std::size_t stress_stride, std::size_t length) {
-  add_rows<3>(table, table_stride, coefficient, stress, stress_stride, length);
-}
-MESOGLASS_VECTOR_CLONES void add_five_rows(const double* table, std::size_t table_stride, const double* coefficient,
-                                           double* stress, std::size_t stress_stride, std::size_t length) {
-  add_rows<5>(table, table_stride, coefficient, stress, stress_stride, length);
-}
-MESOGLASS_VECTOR_CLONES void add_six_rows(const double* table, std::size_t table_stride, const double* coefficient,
-                                          double* stress, std::size_t stress_stride, std::size_t length) {
-  add_rows<6>(table, table_stride, coefficient, stress, stress_stride, length);
-}
+#define MESOGLASS_KERNEL_FUNCTION(COUNT)                                                                              \
+  MESOGLASS_VECTOR_CLONES void add_rows_##COUNT(Order direction, const double* table, std::size_t table_stride,       \
+                                                const double* coefficient, double* stress, std::size_t stress_stride, \
+                                                std::ptrdiff_t length) {                                              \
+    if (direction == Order::forwards) {                                                                               \
+      add_rows<Order::forwards, COUNT>(table, table_stride, coefficient, stress, stress_stride, length);              \
+    } else {                                                                                                          \
+      add_rows<Order::backwards, COUNT>(table, table_stride, coefficient, stress, stress_stride, length);             \
+    }                                                                                                                 \
+  }
+MESOGLASS_KERNEL_FUNCTION(2)
+MESOGLASS_KERNEL_FUNCTION(3)
+MESOGLASS_KERNEL_FUNCTION(5)
+MESOGLASS_KERNEL_FUNCTION(6)
+#undef MESOGLASS_KERNEL_FUNCTION
 
 }  // namespace
 
 StressKernel::StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli, BasisKind kind, KernelMean mean)
     : grid_(grid),
       basis_(kind, moduli.dimensions),
+      half_x_(grid.nx / 2 + 1),
       half_y_(grid.ny / 2 + 1),
       pairs_(basis_.count() * (basis_.count() + 1) / 2) {
   const DiscreteGreenOperator green(grid, moduli);
@@ -82,7 +88,7 @@ StressKernel::StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli,
     }
   }
   const std::int64_t half_z = grid.nz / 2 + 1;
-  table_.resize(static_cast<std::size_t>(half_z * half_y_ * pairs_ * grid.nx));
+  table_.resize(static_cast<std::size_t>(half_z * half_y_ * pairs_ * half_x_));
 
   const Communicator alone = Communicator::self();
   SlabTransform transform(alone, grid);
@@ -108,8 +114,8 @@ StressKernel::StressKernel(const VoxelGrid& grid, const IsotropicModuli& moduli,
       transform.backward(spectrum, field);
       for (std::int64_t dz = 0; dz < half_z; ++dz) {
         for (std::int64_t dy = 0; dy < half_y_; ++dy) {
-          const std::size_t to = row_offset(dy, dz) + pair(a, b) * static_cast<std::size_t>(grid.nx);
-          std::copy_n(field.begin() + grid.index(0, dy, dz), grid.nx, table_.begin() + static_cast<std::ptrdiff_t>(to));
+          const std::size_t to = row_offset(dy, dz) + pair(a, b) * static_cast<std::size_t>(half_x_);
+          std::copy_n(field.begin() + grid.index(0, dy, dz), half_x_, table_.begin() + static_cast<std::ptrdiff_t>(to));
         }
       }
       spectrum = ComplexBuffer();
@@ -130,8 +136,15 @@ std::size_t StressKernel::mirror(std::int64_t& dy, std::int64_t& dz) const noexc
   return mirrored;
 }
 
+std::size_t StressKernel::mirror(std::int64_t& dx, std::int64_t& dy, std::int64_t& dz) const noexcept {
+  const std::size_t mirrored = mirror(dy, dz);
+  if (dx < half_x_) return mirrored;
+  dx = grid_.nx - dx;
+  return mirrored ^ mirrored_x;
+}
+
 std::size_t StressKernel::row_offset(std::int64_t dy, std::int64_t dz) const noexcept {
-  return static_cast<std::size_t>((dz * half_y_ + dy) * pairs_ * grid_.nx);
+  return static_cast<std::size_t>((dz * half_y_ + dy) * pairs_ * half_x_);
 }
 
 std::size_t StressKernel::pair(int a, int b) const noexcept {
@@ -141,22 +154,23 @@ std::size_t StressKernel::pair(int a, int b) const noexcept {
 }
 
 double StressKernel::value(int a, int b, std::int64_t dx, std::int64_t dy, std::int64_t dz) const noexcept {
+  std::int64_t x = wrapped(dx, grid_.nx);
   std::int64_t y = wrapped(dy, grid_.ny);
   std::int64_t z = wrapped(dz, grid_.nz);
-  const auto& sign = mirror_signs_[mirror(y, z)];
-  const std::size_t x = static_cast<std::size_t>(wrapped(dx, grid_.nx));
+  const auto& sign = mirror_signs_[mirror(x, y, z)];
   return sign[static_cast<std::size_t>(a)] * sign[static_cast<std::size_t>(b)] *
-         table_[row_offset(y, z) + pair(a, b) * static_cast<std::size_t>(grid_.nx) + x];
+         table_[row_offset(y, z) + pair(a, b) * static_cast<std::size_t>(half_x_) + static_cast<std::size_t>(x)];
 }
 
 void StressKernel::values(std::int64_t dx, std::int64_t dy, std::int64_t dz, double* entries) const noexcept {
+  std::int64_t x = wrapped(dx, grid_.nx);
   std::int64_t y = wrapped(dy, grid_.ny);
   std::int64_t z = wrapped(dz, grid_.nz);
-  const auto& sign = mirror_signs_[mirror(y, z)];
-  const double* entry = table_.data() + row_offset(y, z) + wrapped(dx, grid_.nx);
+  const auto& sign = mirror_signs_[mirror(x, y, z)];
+  const double* entry = table_.data() + row_offset(y, z) + x;
   const auto rows = static_cast<std::size_t>(count());
   for (std::size_t a = 0; a < rows; ++a) {
-    for (std::size_t b = a; b < rows; ++b, entry += grid_.nx) *entries++ = sign[a] * sign[b] * *entry;
+    for (std::size_t b = a; b < rows; ++b, entry += half_x_) *entries++ = sign[a] * sign[b] * *entry;
   }
 }
 
@@ -187,9 +201,9 @@ void StressKernel::add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, con
   if (dx < 0) dx += grid_.nx;
   if (dy < 0) dy += grid_.ny;
   if (dz < 0) dz += grid_.nz;
-  const auto& sign = mirror_signs_[mirror(dy, dz)];
+  const auto& sign = mirror_signs_[mirror(dx, dy, dz)];
   const double* table = table_.data() + row_offset(dy, dz) + static_cast<std::size_t>(dx);
-  const auto stride = static_cast<std::size_t>(grid_.nx);
+  const auto stride = static_cast<std::size_t>(half_x_);
   for (std::size_t a = 0; a < Rows; ++a) {
     for (std::size_t b = a; b < Rows; ++b, table += stride) {
       const double value = sign[a] * sign[b] * *table;
@@ -231,26 +245,30 @@ void StressKernel::superpose_row(const Source& source, std::int64_t x_begin, std
   std::int64_t dz = wrapped(z - source_z, grid_.nz);
   const std::size_t mirrored = mirror(dy, dz);
   const double* row = table_.data() + row_offset(dy, dz);
-  const double* factor = source.factor_[mirrored].data();
-  const auto table_stride = static_cast<std::size_t>(grid_.nx);
-  const auto add = [&](std::int64_t table_begin, std::int64_t length, double* out) {
+  const auto table_stride = static_cast<std::size_t>(half_x_);
+  const auto add = [&](Order direction, std::int64_t table_begin, std::int64_t length, double* out) {
     const double* table = row + table_begin;
-    const auto n = static_cast<std::size_t>(length);
+    const double* factor = source.factor_[direction == Order::forwards ? mirrored : mirrored ^ mirrored_x].data();
     switch (count()) {
       case 2:
-        return add_two_rows(table, table_stride, factor, out, stride, n);
+        return add_rows_2(direction, table, table_stride, factor, out, stride, length);
       case 3:
-        return add_three_rows(table, table_stride, factor, out, stride, n);
+        return add_rows_3(direction, table, table_stride, factor, out, stride, length);
       case 5:
-        return add_five_rows(table, table_stride, factor, out, stride, n);
+        return add_rows_5(direction, table, table_stride, factor, out, stride, length);
       default:
-        return add_six_rows(table, table_stride, factor, out, stride, n);
+        return add_rows_6(direction, table, table_stride, factor, out, stride, length);
     }
   };
-  const std::int64_t begin = wrapped(x_begin - source_x, grid_.nx);
-  const std::int64_t first = std::min(x_count, grid_.nx - begin);
-  add(begin, first, stress);
-  if (x_count > first) add(0, x_count - first, stress + first);
+  std::int64_t offset = wrapped(x_begin - source_x, grid_.nx);
+  for (std::int64_t left = x_count; left > 0;) {
+    const bool stored = offset < half_x_;
+    const std::int64_t length = std::min(left, (stored ? half_x_ : grid_.nx) - offset);
+    add(stored ? Order::forwards : Order::backwards, stored ? offset : grid_.nx - offset, length, stress);
+    stress += length;
+    left -= length;
+    offset = (offset + length) % grid_.nx;
+  }
 }
 
 void StressKernel::superpose(std::int64_t source, std::span<const double> strain, Range slabs,

@@ -22,8 +22,8 @@ enum class KernelMean { zero_strain, zero_stress };
 
 // K_ab(r), GPa: row a of the mean stress of the element at r due to a unit strain in row b of the element at 0, rows as
 // the orthonormal basis says. K_ab(r) = K_ba(r) = K_ab(-r). Exactly the same numbers as PeriodicSolver, to round-off.
-// Mirror symmetry keeps only y and z offsets up to half the cell: memory is count (count + 1) / 2 * 8 B * voxels / 2 in
-// two dimensions, / 4 in three (63 MB for 128^3 with five rows), on every rank.
+// Mirror symmetry keeps only offsets up to half the cell along every axis: memory is count (count + 1) / 2 * 8 B *
+// voxels / 4 in two dimensions, / 8 in three (32 MB for 128^3 with five rows), on every rank.
 class StressKernel {
  public:
   // `kind` is deviatoric or full. Computed by one transform a pair of rows, on every rank alone; not collective.
@@ -41,7 +41,7 @@ class StressKernel {
   // / 2 values.
   void values(std::int64_t dx, std::int64_t dy, std::int64_t dz, double* entries) const noexcept;
   // What row a and row b of K_ab(r) are multiplied with to give K_ab where y (1 in `mirrored`) or z (2) or both have
-  // their other sign.
+  // their other sign. For x it is 3, since K(-r) = K(r).
   [[nodiscard]] const std::array<double, tensor_components>& mirror_signs(std::size_t mirrored) const noexcept {
     return mirror_signs_[mirrored];
   }
@@ -68,7 +68,8 @@ class StressKernel {
   };
 
   // Adds the stress of a source to the voxels x_begin <= x < x_begin + x_count of row (y, z): row a of the i-th goes to
-  // stress[a * stride + i]. The inner loop over x is vectorised and reads the table once, in order. Not collective.
+  // stress[a * stride + i]. The inner loop over x is vectorised and reads the table in order, backwards where x is
+  // mirrored. Not collective.
   void superpose_row(const Source& source, std::int64_t x_begin, std::int64_t x_count, std::int64_t y, std::int64_t z,
                      double* stress, std::size_t stride) const noexcept;
 
@@ -79,14 +80,16 @@ class StressKernel {
  private:
   template <int Rows>
   void add_at(std::int64_t dx, std::int64_t dy, std::int64_t dz, const double* strain, double* stress) const noexcept;
-  // Turns offsets along y and z from 0 to one cell into those that are stored; returns which were mirrored.
+  // Turns offsets from 0 to one cell along y and z, or all axes, into those that are stored; returns the place in
+  // mirror_signs_.
   std::size_t mirror(std::int64_t& dy, std::int64_t& dz) const noexcept;
+  std::size_t mirror(std::int64_t& dx, std::int64_t& dy, std::int64_t& dz) const noexcept;
   [[nodiscard]] std::size_t row_offset(std::int64_t dy, std::int64_t dz) const noexcept;
   [[nodiscard]] std::size_t pair(int a, int b) const noexcept;
 
   VoxelGrid grid_;
   TensorBasis basis_;
-  std::int64_t half_y_;  // stored y offsets, 0 to ny / 2
+  std::int64_t half_x_, half_y_;  // stored offsets, 0 to nx / 2, 0 to ny / 2
   int pairs_;
   std::vector<double> table_;  // [dz][dy][pair][dx]
   // mirror_sign() of the rows for the mirrored axes: none, y, z, y and z.

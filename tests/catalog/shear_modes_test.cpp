@@ -353,6 +353,29 @@ TEST(Barriers, areRedrawnWithEachGeneration) {
   EXPECT_EQ(before, after);
 }
 
+// Last strains are drawn again instead of stored, so that every bit counts.
+TEST(OneMode, hasTheBitsThatItHasAmongAll) {
+  for (const int dimensions : {2, 3}) {
+    for (const double dilatation : {0.0, 0.15}) {
+      ModeRules rules;
+      rules.dilatation = dilatation;
+      const ShearModes modes(types_of(dimensions), rules, dimensions);
+      for (const std::uint8_t type : {0, 1, 2}) {
+        for (const std::uint32_t generation : {0U, 1U, 77U}) {
+          const auto all = strains_of(modes, type, 12345, generation);
+          for (int mode = 0; mode < modes.modes(type); ++mode) {
+            std::vector<double> one(static_cast<std::size_t>(modes.components()));
+            modes.strain_of_mode(7, 12345, generation, type, identity, mode, one);
+            const auto expected = mode_of(all, modes, mode);
+            EXPECT_TRUE(std::equal(one.begin(), one.end(), expected.begin()))
+                << dimensions << ' ' << dilatation << ' ' << int{type} << ' ' << mode;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Dilatation, isHalfNormalInVolumeStrain) {
   for (const int dimensions : {2, 3}) {
     const auto types = types_of(dimensions);

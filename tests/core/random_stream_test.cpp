@@ -57,6 +57,20 @@ TEST(RandomStream, fills_with_the_normals_that_it_draws_one_by_one) {
   EXPECT_GT(largest, 4.5);
 }
 
+TEST(RandomStream, normals_have_the_same_bits_wherever_one_begins) {
+  std::array<double, 300> all;
+  RandomStream stream(3, RandomPurpose::test, 5);
+  fill_with_normals(stream, all);
+  for (std::size_t first = 0; first < all.size(); first += 1 + first / 7) {
+    for (std::size_t count = 1; first + count <= all.size(); count += 1 + count / 2) {
+      std::vector<double> values(count);
+      fill_with_normals(stream, values, first);
+      EXPECT_TRUE(std::equal(values.begin(), values.end(), all.begin() + static_cast<std::ptrdiff_t>(first)))
+          << first << ' ' << count;
+    }
+  }
+}
+
 struct Moments {
   double mean = 0.0;
   double variance = 0.0;

@@ -96,14 +96,13 @@ TEST(RateBound, HoldsWithinItsRadius) {
       constants.components = kernel.count();
       constants.energy_guard = guard;
       const auto components = static_cast<std::size_t>(constants.components);
-      const std::vector<double> none(components, 0.0);
       RandomStream random(5, RandomPurpose::test);
       int useful = 0;
       for (std::size_t voxel = 0; voxel < glass.voxel_type.size(); ++voxel) {
         VoxelModes modes;
-        source.describe(voxel, static_cast<std::int64_t>(voxel), 0, none, modes);
+        source.describe(voxel, static_cast<std::int64_t>(voxel), 0, 0, modes);
         const std::size_t row = padded_modes(static_cast<int>(modes.count));
-        std::vector<double> block(sensitive_block_size(constants, row), 0.0);
+        std::vector<double> block(block_size(constants, row), 0.0);
         std::fill_n(block.begin(), row, padding_barrier_ev);
         std::vector<std::vector<double>> directions;
         for (std::size_t mode = 0; mode < modes.count; ++mode) {
@@ -117,8 +116,6 @@ TEST(RateBound, HoldsWithinItsRadius) {
             square += strain * strain;
           }
           if (guard) block[(components + 1) * row + mode] = modes.self_energy_ev[mode];
-          block[block_size(constants, row) + mode] =
-              steepest_slope(constants) * constants.inverse_kt * std::sqrt(square);
           for (double& component : direction) component /= std::sqrt(square);
           directions.push_back(direction);
         }
@@ -418,6 +415,7 @@ TEST(FastEngine, BoundsHoldAtTheTrueStress) {
     const auto components = static_cast<std::size_t>(kernel.count());
     const auto voxels = static_cast<std::size_t>(glass.grid.voxel_count());
     const double half_work = 0.5 * glass.grid.voxel_volume_nm3() * units::ev_per_gpa_nm3;
+    const double unit = bound_stress_unit_gpa(matrix_moduli(parameters, glass));
     std::vector<double> fluctuation(voxels * components);
     FastEngine engine(alone, parameters, glass);
     engine.set_mean_stress(mean);
@@ -438,17 +436,15 @@ TEST(FastEngine, BoundsHoldAtTheTrueStress) {
         double square = 0.0;
         for (std::size_t c = 0; c < components; ++c) {
           const double stress = fluctuation[c * voxels + voxel] + mean[c];
-          square += std::pow(stress - static_cast<double>(state.bound_stress[c * voxels + voxel]), 2);
+          square += std::pow(stress - unit * static_cast<double>(state.bound_stress[c * voxels + voxel]), 2);
         }
         const auto radius = static_cast<double>(state.bound_radius[voxel]);
         ASSERT_LE(std::sqrt(square), radius + 1e-6) << "voxel " << voxel << ", event " << event;  // single precision
         nearest = std::min(nearest, 1.0 - std::sqrt(square) / radius);
       }
       const auto voxel = static_cast<std::size_t>(step.event->voxel);
-      StrainComponents last{};
-      for (std::size_t c = 0; c < components; ++c) last[c] = state.last_strain[c * voxels + voxel];
       VoxelModes modes;
-      source.describe(voxel, step.event->voxel, state.generation[voxel], std::span(last).first(components), modes);
+      source.describe(voxel, step.event->voxel, state.generation[voxel], state.last_mode[voxel], modes);
       const auto mode = static_cast<std::size_t>(step.event->mode);
       double barrier = modes.softened_ev(mode, state.permanent_softening[voxel]);
       for (std::size_t c = 0; c < components; ++c) {
