@@ -44,6 +44,7 @@ struct SampleResult {
   std::vector<double> size_scatter, area_fraction_scatter, order_scatter;
   std::vector<ThicknessBinCurves> by_thickness;
   PooledCorrelations correlations;
+  std::vector<SeparatedType> separated;  // seen in areas with more than half of the kept patterns
   std::vector<MroType> types;
 
   [[nodiscard]] std::vector<double> k() const;
