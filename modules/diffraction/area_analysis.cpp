@@ -15,10 +15,10 @@
 #include "diffraction/local_maps.hpp"
 #include "diffraction/local_measures.hpp"
 #include "diffraction/map_descriptors.hpp"
+#include "diffraction/map_measurement.hpp"
 #include "diffraction/map_stack.hpp"
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_pass.hpp"
-#include "diffraction/speckle_law.hpp"
 #include "diffraction/type_maps.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
@@ -135,16 +135,6 @@ std::vector<std::pair<int, int>> choose_examples(const PatternAverages& averages
   return examples;
 }
 
-// What all ranks' maps of one round of MapStack::exchange tell, a bin each. Collective.
-std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
-                                         MapDescriber& describer, const AnalysisSettings& settings) {
-  std::vector<MapDescriptors> own;
-  collectively(communicator, [&] {
-    for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives));
-  });
-  return communicator.all_gather(std::span<const MapDescriptors>(own));
-}
-
 // Sizes and area fractions of the stack's k in every bin of thickness alone. Collective.
 void describe_by_thickness(const Communicator& communicator, const MapStack& stack, std::span<const Range> row_ranges,
                            std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
@@ -169,54 +159,6 @@ void describe_by_thickness(const Communicator& communicator, const MapStack& sta
         target.area_fraction_error[place] = all[index].area_fraction_error;
       }
     }
-  }
-}
-
-// The kinds of MRO of the area, where there are two or more and they can be told apart, and how. Pure but for `result`.
-std::vector<TypeUnmixing> separate(const KRange& k_range, std::span<const double> covariance,
-                                   std::span<const double> shares, AreaResult& result) {
-  std::vector<double> k;
-  for (int bin = 0; bin < k_range.bins; ++bin) k.push_back(k_range.k(bin));
-  const ProfileFit fit = fit_type_profiles(k, covariance, shares);
-  if (fit.types.size() < 2) return {};
-  auto unmixing = unmix_types(fit.types, k, shares);
-  for (std::size_t type = 0; type < unmixing.size(); ++type) result.separated.push_back({fit.types[type], nan, nan});
-  return unmixing;
-}
-
-// Area fractions of the kinds told apart. Collective.
-void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
-                        std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
-                        AreaResult& result) {
-  MapDescriber describer(result.scan_ny, result.scan_nx, settings.angles, lag, kept);
-  for (int first = 0; first < maps.count(); first += communicator.size()) {
-    const auto here = maps.exchange(communicator, first, row_ranges);
-    const auto all = describe_all(communicator, here, describer, settings);
-    for (std::size_t index = 0; index < all.size(); ++index) {
-      SeparatedType& type = result.separated[static_cast<std::size_t>(first) + index];
-      type.area_fraction = all[index].area_fraction;
-      type.area_fraction_error = all[index].area_fraction_error;
-    }
-  }
-}
-
-// Takes off what interpolation between pixels adds to the area of the speckles of one bin.
-void narrow_area_fraction(const KRange& k_range, double k_per_pixel, const PatternAverages& averages, int bin,
-                          double& fraction, double& error) {
-  std::vector<double> powers;
-  for (int n = 0; n < averages.orders; ++n) {
-    powers.push_back(averages.power[static_cast<std::size_t>(n * averages.bins + bin)]);
-  }
-  const double factor = without_interpolation(speckle_angle(powers), k_range.k(bin) / k_per_pixel);
-  fraction = 1.0 - std::pow(1.0 - fraction, factor);  // as densities
-  error *= factor;
-}
-
-void narrow_area_fractions(const KRange& k_range, double k_per_pixel, const PatternAverages& averages,
-                           std::vector<double>& fractions, std::vector<double>& errors) {
-  for (int bin = 0; bin < k_range.bins; ++bin) {
-    narrow_area_fraction(k_range, k_per_pixel, averages, bin, fractions[static_cast<std::size_t>(bin)],
-                         errors[static_cast<std::size_t>(bin)]);
   }
 }
 
@@ -278,7 +220,7 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
   const double orders = grid.angles / 2 + 1;
   const double sums = 8.0 * grid.bins * orders * 57.0 * settings.thickness_bins +
                       16.0 * static_cast<double>(scan.pixels()) +
-                      40.0 * static_cast<double>(scan.scan_ny * scan.scan_nx) +
+                      (40.0 + 4.0 * most_profiles) * static_cast<double>(scan.scan_ny * scan.scan_nx) +
                       LocalMeasures::bytes(scan.scan_ny * scan.scan_nx, settings.order_limit);
   plan.tables_bytes = static_cast<double>(tables_kept) * table_bytes(grid) + sums;
   if (wants_maps(scan, settings)) {
@@ -531,7 +473,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       if (local) result.local_maps = local_maps_of(communicator, *local, result.transmittance, kept, settings);
       local.reset();
       if (covariance) {
-        auto unmixing = separate(k_range, covariance->matrix(communicator), shares, result);
+        auto unmixing = separate_types(k_range, covariance->matrix(communicator), shares, result);
         covariance.reset();
         if (!unmixing.empty()) {
           type_maps.emplace(std::move(unmixing), result.grid, own_rows, scan.scan_ny, scan.scan_nx);
@@ -592,14 +534,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
                     communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
                     communicator.sum(result.reading.maps_processor_s)};
-  narrow_area_fractions(k_range, result.k_per_pixel, result.averages, result.area_fraction, result.area_fraction_error);
-  for (SeparatedType& type : result.separated) {
-    narrow_area_fraction(k_range, result.k_per_pixel, result.averages, k_range.nearest(type.profile.k),
-                         type.area_fraction, type.area_fraction_error);
-  }
-  for (auto& bin : result.by_thickness) {
-    narrow_area_fractions(k_range, result.k_per_pixel, bin.averages, bin.area_fraction, bin.area_fraction_error);
-  }
+  narrow_area_fractions(k_range, result);
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   std::vector<double> unused(result.size.size(), nan);

@@ -63,7 +63,7 @@ struct AreaResult {
   std::vector<double> size, size_error;  // nm (or scan steps), a bin; NaN where not found
   std::vector<double> size_diameter;     // of spheres that give this size; NaN where not found
   std::vector<double> area_fraction, area_fraction_error;
-  std::vector<SeparatedType> separated;  // by k; empty where the maps show no two kinds
+  std::vector<SeparatedType> separated;                  // by k; empty where the maps show no two kinds
   std::vector<double> map_variance, map_noise_variance;  // relative, a bin
   // The other estimators, a bin: nm (or scan steps) with the probe removed in quadrature, and of the null model.
   std::vector<double> region_diameter, region_diameter_error, null_region_diameter;
@@ -103,7 +103,7 @@ struct MemoryPlan {
   double tables_bytes = 0.0;     // interpolation tables and sums
   double one_bin_bytes = 0.0;    // whole maps of one bin, and their autocorrelation
   double stack_bin_bytes = 0.0;  // this rank's rows of one bin's maps
-  double type_bytes = 0.0;       // copies of the bins that kinds of MRO are told apart with, where there are several bands
+  double type_bytes = 0.0;  // copies of the bins that kinds of MRO are told apart with, where there are several bands
   int bins_a_band = 0;
   int bands = 0;  // 0 = the scan is too small for maps
   double total_bytes = 0.0;

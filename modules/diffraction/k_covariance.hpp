@@ -18,11 +18,11 @@ namespace mesoglass::diffraction {
 
 // C(k, k') over patterns and angles of the relative intensities I / (reference * expected) less their mean over the
 // pattern's ring, for Friedel opposites: <i(k, phi) i(k', phi + pi)>, less the product of the mean maps, symmetrical.
-// With even and odd parts e, o = (i(phi) +- i(phi + pi)) / 2 that is <e e'> - <o o'>, and counting noise, which opposites
-// do not share, drops out. The second term, nothing but noise where no pixel is shared, is taken for k less than two
-// pixels apart only. Every third angle or so is enough, since speckles are wider. The ring's mean takes out what a whole
-// pattern has in common: thickness, and what bright speckles leave to the diffuse halo. The same bits on any number of
-// ranks, as PatternStatistics.
+// With even and odd parts e, o = (i(phi) +- i(phi + pi)) / 2 that is <e e'> - <o o'>, and counting noise, which
+// opposites do not share, drops out. The second term, nothing but noise where no pixel is shared, is taken for k less
+// than two pixels apart only. Every third angle or so is enough, since speckles are wider. The ring's mean takes out
+// what a whole pattern has in common: thickness, and what bright speckles leave to the diffuse halo. The same bits on
+// any number of ranks, as PatternStatistics.
 class KCovariance {
  public:
   // `expected`, one a bin, as for MapStack; bins where it is not positive are left out (zero).

@@ -141,14 +141,12 @@ void MapStack::flush() {
 }
 
 std::span<std::uint16_t> MapStack::stored(int bin) noexcept {
-  const std::size_t a_bin =
-      static_cast<std::size_t>(grid_.angles) * static_cast<std::size_t>(rows_.size() * scan_nx_);
+  const std::size_t a_bin = static_cast<std::size_t>(grid_.angles) * static_cast<std::size_t>(rows_.size() * scan_nx_);
   return {values_.data() + static_cast<std::size_t>(bin - bins_.begin) * a_bin, a_bin};
 }
 
 std::span<const std::uint16_t> MapStack::stored(int bin) const noexcept {
-  const std::size_t a_bin =
-      static_cast<std::size_t>(grid_.angles) * static_cast<std::size_t>(rows_.size() * scan_nx_);
+  const std::size_t a_bin = static_cast<std::size_t>(grid_.angles) * static_cast<std::size_t>(rows_.size() * scan_nx_);
   return {values_.data() + static_cast<std::size_t>(bin - bins_.begin) * a_bin, a_bin};
 }
 
@@ -185,7 +183,8 @@ std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, std::s
   }
   std::vector<BinMaps> result;
   const bool receives = bins_here(communicator.rank());
-  if (receives) result.emplace_back(bins[static_cast<std::size_t>(communicator.rank())], grid_.angles, scan_ny_, scan_nx_);
+  if (receives)
+    result.emplace_back(bins[static_cast<std::size_t>(communicator.rank())], grid_.angles, scan_ny_, scan_nx_);
   std::int64_t received = 0;
   for (int rank = 0; rank < ranks; ++rank) {
     const auto place = static_cast<std::size_t>(rank);

@@ -47,6 +47,7 @@ class BinMaps {
   void copy_map(int angle, std::span<float> map, std::span<const float> factors = {}) const;
   // Mean of the angles that are there; NaN where there is none.
   [[nodiscard]] std::vector<float> mean_over_angles() const;
+
  private:
   friend class MapStack;
   struct Part {

@@ -30,8 +30,8 @@ inline constexpr double piece_bytes = 2.0 * 1024.0 * 1024.0;
 
 class PatternPass {
  public:
-  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)), `maps`, `local` and `covariance` may be null: what is null is
-  // left out. Without statistics only the maps' bins are worked, and the last two must be null. All must outlive the
+  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)), `maps`, `local` and `covariance` may be null: what is null
+  // is left out. Without statistics only the maps' bins are worked, and the last two must be null. All must outlive the
   // pass.
   PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
               OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels = best_kernels(),

@@ -139,17 +139,17 @@ double TypeProfile::at(double place) const noexcept {
 
 ProfileFit fit_type_profiles(std::span<const double> k, std::span<const double> covariance,
                              std::span<const double> expected) {
-  constexpr double gain_asked = 3.0;       // of a kind more
-  constexpr double most_residual = 0.05;   // else these are no Gaussians
+  constexpr double gain_asked = 3.0;      // of a kind more
+  constexpr double most_residual = 0.05;  // else these are no Gaussians
   constexpr Eigen::Index least_bins = 8;
   ProfileFit best;
   const auto bins = static_cast<Eigen::Index>(k.size());
   if (bins < least_bins) return best;
   const Eigen::Map<const Eigen::VectorXd> share(expected.data(), bins);
-  Covariance given{Eigen::Map<const Eigen::VectorXd>(k.data(), bins),
-                   share.asDiagonal() * Eigen::Map<const Eigen::MatrixXd>(covariance.data(), bins, bins) *
-                       share.asDiagonal(),
-                   {}};
+  Covariance given{
+      Eigen::Map<const Eigen::VectorXd>(k.data(), bins),
+      share.asDiagonal() * Eigen::Map<const Eigen::MatrixXd>(covariance.data(), bins, bins) * share.asDiagonal(),
+      {}};
   Eigen::Index top = 0;
   const double largest = given.values.diagonal().maxCoeff(&top);
   if (!(largest > 0.0) || !given.values.allFinite()) return best;
@@ -198,9 +198,8 @@ std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::s
   std::vector<TypeUnmixing> result;
   if (types.empty()) return result;
   for (const TypeProfile& type : types) {
-    const auto nearest = std::min_element(k.begin(), k.end(), [&](double a, double b) {
-      return std::abs(a - type.k) < std::abs(b - type.k);
-    });
+    const auto nearest = std::min_element(
+        k.begin(), k.end(), [&](double a, double b) { return std::abs(a - type.k) < std::abs(b - type.k); });
     const int bin = static_cast<int>(nearest - k.begin());
     if (!result.empty() && result.back().bin == bin) return {};
     result.push_back({bin, {}, std::vector<double>(k.size(), 0.0)});

@@ -1,5 +1,5 @@
-// Kinds of medium-range order that overlap in k, told apart: their profiles over k from the covariance of intensities at
-// different k, and the sums of maps that show one kind alone.
+// Kinds of medium-range order that overlap in k, told apart: their profiles over k from the covariance of intensities
+// at different k, and the sums of maps that show one kind alone.
 #pragma once
 
 #include <span>
@@ -32,11 +32,12 @@ struct ProfileFit {
 };
 
 // A domain lights up all k of its speckle at once, and domains are independent, so the covariance of intensities is
-// C(k, k') = sum over kinds of strength g(k) g(k'), g a Gaussian. Fitted by least squares (Levenberg and Marquardt) with
-// each element over the root of its two variances, for one, two, ... kinds; one more is taken only where the residual
-// becomes less than a third (each) and what is left is under 5 %, where middles lie farther apart than the mean of the
-// two widths, and where every kind has a tenth of the variance at its own middle. `covariance` (k, k) of relative
-// intensities as KCovariance::matrix gives it, `expected` what they are relative to; k ascending and even. Pure.
+// C(k, k') = sum over kinds of strength g(k) g(k'), g a Gaussian. Fitted by least squares (Levenberg and Marquardt)
+// with each element over the root of its two variances, for one, two, ... kinds; one more is taken only where the
+// residual becomes less than a third (each) and what is left is under 5 %, where middles lie farther apart than the
+// mean of the two widths, and where every kind has a tenth of the variance at its own middle. `covariance` (k, k) of
+// relative intensities as KCovariance::matrix gives it, `expected` what they are relative to; k ascending and even.
+// Pure.
 [[nodiscard]] ProfileFit fit_type_profiles(std::span<const double> k, std::span<const double> covariance,
                                            std::span<const double> expected);
 

@@ -19,6 +19,8 @@ from program_test import ProgramTest
 
 SIDE = 112      # probe positions along a scan's side: 50 to 56 nm, so that enough domains are seen
 TEST_SIDE = 88  # 40 to 44 nm: what the test has time for
+OVERLAPPING_TEST = 400    # the phantom that the test draws; studies take other numbers
+OVERLAPPING_MEMORY = 30   # MiB
 DOSES = (500.0, 2000.0, 8000.0)  # of the waves: 10, 40 and 160 electrons a pixel at the ring's top
 
 
@@ -61,8 +63,7 @@ class Trials(ProgramTest):
         """One (k, planted, found alone, found at its k with all other types' speckles) a planted type."""
         self.run_ok("mg-phantom", "scan.h5", "--overwrite", "--quiet", *self.options(draw_overlapping(trial, side)),
                     timeout=600)
-        self.run_ok("mg-analyze", "scan.h5", "--overwrite", "--quiet", "--output", "mro.h5", "--probe-fwhm", 1,
-                    "--k-min", 2.6, "--k-max", 5.8, "--transmittance-min", 0, "--no-local-maps", timeout=600)
+        self.analyse_overlapping("mro.h5")
         with h5py.File(self.folder / "mro.h5") as mro, h5py.File(self.folder / "scan.truth.h5") as truth:
             area, apart = mro["mro/area_000"], mro["mro/area_000/separated_types"]
             result = []
@@ -104,6 +105,10 @@ class Trials(ProgramTest):
             pair["order"] = (area["order/data"][near], np.nan)
         return pair
 
+    def analyse_overlapping(self, output, *options, ranks=1):
+        return self.run_ok("mg-analyze", "scan.h5", "--overwrite", "--output", output, "--probe-fwhm", 1, "--k-min", 2.6,
+                           "--k-max", 5.8, "--transmittance-min", 0, "--no-local-maps", *options, ranks=ranks, timeout=600)
+
     def planted_wave(self, trial, dose):
         """(found, planted) c_n of counted patterns with one n-fold wave on the ring."""
         random = np.random.default_rng([20261122, trial])
@@ -142,6 +147,24 @@ class Trials(ProgramTest):
             # Of scans somewhat larger 34 of 36 kept this: docs/analysis.md.
             found, planted = pair["area_fraction"]
             self.assertAlmostEqual(found / planted, 1.0, delta=0.1, msg=f"trial {trial}")
+
+    def test_overlapping_types_are_told_apart(self):
+        rows = self.overlapping_area_fractions(OVERLAPPING_TEST, TEST_SIDE)
+        self.assertEqual(self.found_types, len(rows))
+        for k, planted, found, at_k in rows:
+            # Of scans somewhat larger nearly all kept this: docs/analysis.md.
+            self.assertAlmostEqual(found / planted, 1.0, delta=0.1, msg=f"k = {k}")
+        # Speckles of all types counted, as area_fraction(k) does, are no answer.
+        self.assertGreater(max(at_k / planted for _, planted, _, at_k in rows), 1.2)
+        # The same bits on two ranks and with memory for some k at a time.
+        memory = ("--memory-limit", OVERLAPPING_MEMORY)
+        plan = self.analyse_overlapping("bands.h5", *memory, "--dry-run", ranks=2).stdout
+        self.assertRegex(plan, r"maps in \d bands")
+        self.analyse_overlapping("bands.h5", *memory, ranks=2)
+        with h5py.File(self.folder / "mro.h5") as one, h5py.File(self.folder / "bands.h5") as other:
+            for group in ("mro/area_000/separated_types", "mro/types"):
+                for name in one[group]:
+                    np.testing.assert_array_equal(one[group][name][()], other[group][name][()], f"{group}/{name}")
 
 
 def study_overlapping(count, first, side):
