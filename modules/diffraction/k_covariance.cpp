@@ -44,17 +44,17 @@ KCovariance::KCovariance(const PolarGrid& grid, std::vector<double> expected, st
       near_(near_of(grid)),
       even_(place_of(grid.bins, 0) * static_cast<std::size_t>(kernels.lanes), 0.0F),
       odd_(even_.size(), 0.0F),
-      part_products_(pairs(grid.bins) * lane_group, 0.0F),
-      part_near_(static_cast<std::size_t>(grid.bins * near_) * lane_group, 0.0F),
-      part_even_(place_of(grid.bins, 0) * lane_group, 0.0F),
-      part_odd_(part_even_.size(), 0.0F),
-      part_counts_(static_cast<std::size_t>(columns_), 0.0),
+      row_products_(pairs(grid.bins) * lane_group, 0.0F),
+      row_near_(static_cast<std::size_t>(grid.bins * near_) * lane_group, 0.0F),
+      row_even_(place_of(grid.bins, 0) * lane_group, 0.0F),
+      row_odd_(row_even_.size(), 0.0F),
+      row_counts_(static_cast<std::size_t>(columns_), 0.0),
       products_(pairs(grid.bins), largest_square * columns_ * static_cast<double>(positions)),
       near_products_(static_cast<std::size_t>(grid.bins * near_),
                      largest_square * columns_ * static_cast<double>(positions)),
       even_sums_(place_of(grid.bins, 0), largest_square * static_cast<double>(positions)),
       odd_sums_(even_sums_.size(), largest_square * static_cast<double>(positions)),
-      counts_(part_counts_.size(), static_cast<double>(positions)) {}
+      counts_(row_counts_.size(), static_cast<double>(positions)) {}
 
 const std::vector<float>& KCovariance::whole_angles(const InterpolationTable& table) {
   if (const auto found = whole_.find(table.identity()); found != whole_.end()) return found->second;
@@ -104,21 +104,23 @@ void KCovariance::add_bin(int bin, const float* values, const float* sums, const
     const float used = whole[static_cast<std::size_t>(column)];
     const float* one = values + static_cast<std::size_t>(column * stride_) * lanes;
     const float* other = one + opposite;
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      even[lane] = used * factor[lane] * (one[lane] + other[lane] - twice_mean[lane]);
-      odd[lane] = used * factor[lane] * (one[lane] - other[lane]);
+    for (std::size_t first = 0; first < lanes; first += lane_group) {
+      for (std::size_t lane = first; lane < first + lane_group; ++lane) {
+        even[lane] = used * factor[lane] * (one[lane] + other[lane] - twice_mean[lane]);
+        odd[lane] = used * factor[lane] * (one[lane] - other[lane]);
+      }
     }
   }
 }
 
 void KCovariance::end(const InterpolationTable& table) {
   const auto lanes = static_cast<std::size_t>(kernels_.lanes);
-  kernels_.add_products(even_.data(), grid_.bins, columns_, part_products_.data());
+  kernels_.add_products(even_.data(), grid_.bins, columns_, row_products_.data());
   for (std::size_t first = 0; first < lanes; first += lane_group) {
     for (std::size_t place = 0; place < place_of(grid_.bins, 0); ++place) {
       for (std::size_t lane = 0; lane < lane_group; ++lane) {
-        part_even_[place * lane_group + lane] += even_[place * lanes + first + lane];
-        part_odd_[place * lane_group + lane] += odd_[place * lanes + first + lane];
+        row_even_[place * lane_group + lane] += even_[place * lanes + first + lane];
+        row_odd_[place * lane_group + lane] += odd_[place * lanes + first + lane];
       }
     }
     for (int bin = 0; bin < grid_.bins; ++bin) {
@@ -129,7 +131,7 @@ void KCovariance::end(const InterpolationTable& table) {
           const float* other = odd_.data() + place_of(bin + apart, column) * lanes + first;
           for (std::size_t lane = 0; lane < lane_group; ++lane) sum[lane] += one[lane] * other[lane];
         }
-        float* target = part_near_.data() + static_cast<std::size_t>(bin * near_ + apart) * lane_group;
+        float* target = row_near_.data() + static_cast<std::size_t>(bin * near_ + apart) * lane_group;
         for (std::size_t lane = 0; lane < lane_group; ++lane) target[lane] += sum[lane];
       }
     }
@@ -138,27 +140,27 @@ void KCovariance::end(const InterpolationTable& table) {
   for (const float scale : scale_) patterns += scale > 0.0F ? 1.0 : 0.0;
   const std::vector<float>& whole = whole_angles(table);
   for (std::size_t column = 0; column < whole.size(); ++column) {
-    part_counts_[column] += patterns * static_cast<double>(whole[column]);
+    row_counts_[column] += patterns * static_cast<double>(whole[column]);
   }
 }
 
-void KCovariance::close_part() {
-  const auto move = [](AlignedValues<float>& part, OrderFreeSums& sums) {
+void KCovariance::close_row() {
+  const auto move = [](AlignedValues<float>& row, OrderFreeSums& sums) {
     std::vector<double> terms(sums.size(), 0.0);
     for (std::size_t index = 0; index < terms.size(); ++index) {
       for (std::size_t lane = 0; lane < lane_group; ++lane) {
-        terms[index] += static_cast<double>(part[index * lane_group + lane]);
+        terms[index] += static_cast<double>(row[index * lane_group + lane]);
       }
     }
     sums.add(0, terms);
-    std::fill(part.begin(), part.end(), 0.0F);
+    std::fill(row.begin(), row.end(), 0.0F);
   };
-  move(part_products_, products_);
-  move(part_near_, near_products_);
-  move(part_even_, even_sums_);
-  move(part_odd_, odd_sums_);
-  counts_.add(0, part_counts_);
-  std::fill(part_counts_.begin(), part_counts_.end(), 0.0);
+  move(row_products_, products_);
+  move(row_near_, near_products_);
+  move(row_even_, even_sums_);
+  move(row_odd_, odd_sums_);
+  counts_.add(0, row_counts_);
+  std::fill(row_counts_.begin(), row_counts_.end(), 0.0);
 }
 
 std::vector<double> KCovariance::matrix(const Communicator& communicator) {

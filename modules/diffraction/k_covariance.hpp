@@ -28,14 +28,16 @@ class KCovariance {
   // `expected`, one a bin, as for MapStack; bins where it is not positive are left out (zero).
   KCovariance(const PolarGrid& grid, std::vector<double> expected, std::int64_t positions, const LaneKernels& kernels);
 
+  // Every second row of a scan is enough: a domain is seen in several.
+  [[nodiscard]] static bool uses_row(std::int64_t row) noexcept { return row % 2 == 0; }
   // Patterns in the first lanes, one a reference; the rest is left out, as is one whose reference is not positive.
   void begin(std::span<const double> references);
   // Polar values of one bin, [angle][lane], and their sums over the angles.
   void add_bin(int bin, const float* values, const float* sums, const InterpolationTable& table);
   // Adds up what the bins since begin() said. Angles that miss a sample in a bin with others are left out.
   void end(const InterpolationTable& table);
-  // Puts what was added since the last call into the sums: after each row's part, as PatternStatistics::close_part.
-  void close_part();
+  // Puts what was added since the last call into the sums: after each row, whose patterns are added up in their order.
+  void close_row();
 
   // (bins, bins). Zeros where nothing was added. Once. Collective.
   [[nodiscard]] std::vector<double> matrix(const Communicator& communicator);
@@ -54,9 +56,9 @@ class KCovariance {
   std::array<float, most_lanes> scale_{};
   std::map<std::uint64_t, std::vector<float>> whole_;  // 1 or 0 a column, by the table's identity
   AlignedValues<float> even_, odd_;                    // (bin, column, lane)
-  // Of the part that is open, a lane of a group each: (pair, lane), (bin, near, lane), (bin, column, lane).
-  AlignedValues<float> part_products_, part_near_, part_even_, part_odd_;
-  std::vector<double> part_counts_;  // a column
+  // Of the row that is open, a lane of a group each: (pair, lane), (bin, near, lane), (bin, column, lane).
+  AlignedValues<float> row_products_, row_near_, row_even_, row_odd_;
+  std::vector<double> row_counts_;  // a column
   OrderFreeSums products_, near_products_, even_sums_, odd_sums_, counts_;
 };
 

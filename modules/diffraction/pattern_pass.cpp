@@ -27,6 +27,7 @@ void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const flo
   const bool other_part = row != row_ || block != block_;
   if (waiting_ > 0 && (other_part || &table != table_ || waiting_ == kernels_.lanes)) work();
   if (other_part) close_part();
+  if (row != row_ && row_ >= 0) close_row();
   row_ = row;
   block_ = block;
   part_open_ = true;
@@ -45,6 +46,7 @@ void PatternPass::settle() {
 void PatternPass::flush() {
   settle();
   close_part();
+  close_row();
   if (maps_ != nullptr) maps_->flush();
 }
 
@@ -57,7 +59,8 @@ void PatternPass::work() {
   const auto references = std::span<const double>(references_).first(static_cast<std::size_t>(waiting_));
   if (maps_ != nullptr) maps_->begin(row_, columns, references, kernels_);
   if (local_ != nullptr) local_->begin(row_, columns, references);
-  if (covariance_ != nullptr) covariance_->begin(references);
+  KCovariance* covariance = covariance_ != nullptr && KCovariance::uses_row(row_) ? covariance_ : nullptr;
+  if (covariance != nullptr) covariance->begin(references);
   for (auto bin = static_cast<int>(bins.begin); bin < bins.end; ++bin) {
     table_->transform_bin(kernels_, lanes_.data(), bin, values_.data());
     if (statistics_ != nullptr) {
@@ -65,23 +68,26 @@ void PatternPass::work() {
       const LanePowers powers =
           statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_, groups_.data());
       if (local_ != nullptr) local_->add_bin(bin, values_.data(), sums_.data(), powers, *table_);
-      if (covariance_ != nullptr) covariance_->add_bin(bin, values_.data(), sums_.data(), *table_);
+      if (covariance != nullptr) covariance->add_bin(bin, values_.data(), sums_.data(), *table_);
     }
     if (map_bins.contains(bin)) maps_->add_bin(bin, values_.data(), kernels_);
   }
   if (maps_ != nullptr) maps_->end(*table_);
   if (local_ != nullptr) local_->end();
-  if (covariance_ != nullptr) covariance_->end(*table_);
+  if (covariance != nullptr) covariance->end(*table_);
   waiting_ = 0;
 }
 
 void PatternPass::close_part() {
   if (!part_open_) return;
   if (statistics_ != nullptr) statistics_->close_part(block_);
-  if (covariance_ != nullptr) covariance_->close_part();
   if (pixel_sums_ != nullptr) pixel_sums_->add(0, row_pixels_);
   std::fill(row_pixels_.begin(), row_pixels_.end(), 0.0);
   part_open_ = false;
+}
+
+void PatternPass::close_row() {
+  if (covariance_ != nullptr && KCovariance::uses_row(row_)) covariance_->close_row();
 }
 
 }  // namespace mesoglass::diffraction

@@ -50,6 +50,7 @@ class PatternPass {
  private:
   void work();        // the waiting patterns
   void close_part();  // of a row, in one block of the statistics
+  void close_row();
   PolarGrid grid_;
   std::size_t pixels_;
   PatternStatistics* statistics_;

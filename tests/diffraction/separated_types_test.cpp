@@ -179,7 +179,7 @@ TEST(KCovariance, EqualsPlainLoopsInEveryVariant) {
       }
       covariance.end(table);
     }
-    covariance.close_part();
+    covariance.close_row();
     const auto matrix = covariance.matrix(Communicator::self());
     for (int i = 0; i < grid.bins; ++i) {
       for (int j = 0; j < grid.bins; ++j) {
@@ -313,7 +313,7 @@ TEST(SeparatedTypes, PlantedSpecklesOfTwoKindsKeepTheirAreas) {
       [&](int bin, const float* values, const float* sums) { covariance.add_bin(bin, values, sums, table); },
       [&] {
         covariance.end(table);
-        covariance.close_part();
+        covariance.close_row();
       });
   const ProfileFit fit = fit_type_profiles(planted.k, covariance.matrix(Communicator::self()), expected);
   ASSERT_EQ(fit.types.size(), 2U);
