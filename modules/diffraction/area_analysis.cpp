@@ -11,13 +11,15 @@
 
 #include "core/error.hpp"
 #include "core/progress.hpp"
+#include "diffraction/k_covariance.hpp"
 #include "diffraction/local_maps.hpp"
 #include "diffraction/local_measures.hpp"
 #include "diffraction/map_descriptors.hpp"
+#include "diffraction/map_measurement.hpp"
 #include "diffraction/map_stack.hpp"
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_pass.hpp"
-#include "diffraction/speckle_law.hpp"
+#include "diffraction/type_maps.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
 
@@ -53,6 +55,12 @@ int largest_lag(const scan::ScanDescription& scan, const AnalysisSettings& setti
   const double wanted = scan.scan_step_nm.value ? settings.correlation_range_nm / step : largest_lag_limit;
   return static_cast<int>(
       std::clamp(std::min(wanted, static_cast<double>(side / 3)), 4.0, static_cast<double>(largest_lag_limit)));
+}
+
+// With very many bins their pairs would take longer than all else.
+bool tells_types_apart(const PolarGrid& grid) {
+  constexpr int most_bins = 256;
+  return grid.bins <= most_bins;
 }
 
 bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
@@ -127,16 +135,6 @@ std::vector<std::pair<int, int>> choose_examples(const PatternAverages& averages
   return examples;
 }
 
-// What all ranks' maps of one round of MapStack::exchange tell, a bin each. Collective.
-std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
-                                         MapDescriber& describer, const AnalysisSettings& settings) {
-  std::vector<MapDescriptors> own;
-  collectively(communicator, [&] {
-    for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives));
-  });
-  return communicator.all_gather(std::span<const MapDescriptors>(own));
-}
-
 // Sizes and area fractions of the stack's k in every bin of thickness alone. Collective.
 void describe_by_thickness(const Communicator& communicator, const MapStack& stack, std::span<const Range> row_ranges,
                            std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
@@ -161,21 +159,6 @@ void describe_by_thickness(const Communicator& communicator, const MapStack& sta
         target.area_fraction_error[place] = all[index].area_fraction_error;
       }
     }
-  }
-}
-
-// Takes off what interpolation between pixels adds to the area of speckles.
-void narrow_area_fractions(const KRange& k_range, double k_per_pixel, const PatternAverages& averages,
-                           std::vector<double>& fractions, std::vector<double>& errors) {
-  for (int bin = 0; bin < k_range.bins; ++bin) {
-    std::vector<double> powers;
-    for (int n = 0; n < averages.orders; ++n) {
-      powers.push_back(averages.power[static_cast<std::size_t>(n * averages.bins + bin)]);
-    }
-    const double factor = without_interpolation(speckle_angle(powers), k_range.k(bin) / k_per_pixel);
-    double& fraction = fractions[static_cast<std::size_t>(bin)];
-    fraction = 1.0 - std::pow(1.0 - fraction, factor);  // as densities
-    errors[static_cast<std::size_t>(bin)] *= factor;
   }
 }
 
@@ -243,7 +226,7 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
   const double orders = grid.angles / 2 + 1;
   const double sums = 8.0 * grid.bins * orders * 57.0 * settings.thickness_bins +
                       16.0 * static_cast<double>(scan.pixels()) +
-                      40.0 * static_cast<double>(scan.scan_ny * scan.scan_nx) +
+                      (40.0 + 4.0 * most_profiles) * static_cast<double>(scan.scan_ny * scan.scan_nx) +
                       LocalMeasures::bytes(scan.scan_ny * scan.scan_nx, settings.order_limit);
   plan.tables_bytes = static_cast<double>(tables_kept) * table_bytes(grid) + sums;
   if (wants_maps(scan, settings)) {
@@ -259,16 +242,20 @@ MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid,
   if (plan.one_bin_bytes > 0.0) {
     const double room = settings.memory_limit_bytes - beside;
     plan.bins_a_band = std::min(grid.bins, static_cast<int>(std::floor(room / plan.stack_bin_bytes)));
+    if (plan.bins_a_band < grid.bins && tells_types_apart(grid)) {
+      plan.type_bytes = most_profiles * plan.stack_bin_bytes;
+      plan.bins_a_band = static_cast<int>(std::floor((room - plan.type_bytes) / plan.stack_bin_bytes));
+    }
     if (plan.bins_a_band < 1) {
       throw input_error(
           "--memory-limit {} is too little for the maps of one k of {} x {} positions: give {} or more, or more ranks",
           bytes_text(settings.memory_limit_bytes), scan.scan_ny, scan.scan_nx,
-          bytes_text(beside + 2.0 * plan.stack_bin_bytes));
+          bytes_text(beside + plan.type_bytes + 2.0 * plan.stack_bin_bytes));
     }
     plan.bands = (grid.bins + plan.bins_a_band - 1) / plan.bins_a_band;
     plan.bins_a_band = (grid.bins + plan.bands - 1) / plan.bands;  // bands of equal size
   }
-  plan.total_bytes = beside + plan.bins_a_band * plan.stack_bin_bytes;
+  plan.total_bytes = beside + plan.type_bytes + plan.bins_a_band * plan.stack_bin_bytes;
   return plan;
 }
 
@@ -368,6 +355,11 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     local = std::make_unique<LocalMeasures>(result.grid, std::move(window), geometry.gain, settings.order_limit,
                                             own_rows, scan.scan_nx, best_kernels());
   }
+  std::optional<KCovariance> covariance;
+  if (memory.bands > 0 && tells_types_apart(result.grid)) {
+    covariance.emplace(result.grid, shares, static_cast<std::int64_t>(positions), best_kernels());
+  }
+  std::optional<TypeMaps> type_maps;
   std::vector<double> scattered(positions, 0.0);
   std::int64_t rows_here = 0;
   for (const Range& block : blocks) rows_here += block.size();
@@ -387,7 +379,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
       PatternPass pass(result.grid, geometry.shape, first_pass ? &statistics : nullptr,
                        first_pass ? &pixel_sums : nullptr, stack.get(), best_kernels(),
-                       first_pass ? local.get() : nullptr);
+                       first_pass ? local.get() : nullptr, first_pass && covariance ? &*covariance : nullptr);
       double done = 0.0;
       const auto begun = std::chrono::steady_clock::now();
       const double processor_begun = processor_seconds();
@@ -486,6 +478,13 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       for (auto& bin : result.by_thickness) bin.mean_transmittance /= bin.patterns;  // NaN where empty
       if (local) result.local_maps = local_maps_of(communicator, *local, result.transmittance, kept, settings);
       local.reset();
+      if (covariance) {
+        auto unmixing = separate_types(k_range, covariance->matrix(communicator), shares, result);
+        covariance.reset();
+        if (!unmixing.empty()) {
+          type_maps.emplace(std::move(unmixing), result.grid, own_rows, scan.scan_ny, scan.scan_nx);
+        }
+      }
     }
     if (!stack) continue;
     const auto timing = timers.time("maps");
@@ -529,14 +528,19 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     if (settings.sizes_by_thickness) {
       describe_by_thickness(communicator, *stack, row_ranges, kept, lag, settings, result);
     }
+    if (type_maps) type_maps->add(std::move(stack));
+  }
+  if (type_maps) {
+    const auto timing = timers.time("maps");
+    const double processor_begun = processor_seconds();
+    type_maps->unmix();
+    describe_separated(communicator, *type_maps, row_ranges, kept, largest_lag(scan, settings), settings, result);
+    result.reading.maps_processor_s += processor_seconds() - processor_begun;
   }
   result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
                     communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
                     communicator.sum(result.reading.maps_processor_s)};
-  narrow_area_fractions(k_range, result.k_per_pixel, result.averages, result.area_fraction, result.area_fraction_error);
-  for (auto& bin : result.by_thickness) {
-    narrow_area_fractions(k_range, result.k_per_pixel, bin.averages, bin.area_fraction, bin.area_fraction_error);
-  }
+  narrow_area_fractions(k_range, result);
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   std::vector<double> unused(result.size.size(), nan);

@@ -1,6 +1,8 @@
 // One area (one scan): the pass over its patterns and the maps, and what they give.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "diffraction/polar_sampling.hpp"
 #include "diffraction/survey.hpp"
 #include "diffraction/thickness_bins.hpp"
+#include "diffraction/type_profiles.hpp"
 #include "scan/scan_reader.hpp"
 
 namespace mesoglass::diffraction {
@@ -62,6 +65,7 @@ struct AreaResult {
   std::vector<double> size, size_error;  // nm (or scan steps), a bin; NaN where not found
   std::vector<double> size_diameter;     // of spheres that give this size; NaN where not found
   std::vector<double> area_fraction, area_fraction_error;
+  std::vector<SeparatedType> separated;                  // by k; empty where the maps show no two kinds
   std::vector<double> map_variance, map_noise_variance;  // relative, a bin
   // The other estimators, a bin: nm (or scan steps) with the probe removed in quadrature, and of the null model.
   std::vector<double> region_diameter, region_diameter_error, null_region_diameter;
@@ -89,6 +93,9 @@ struct KRange {
   int bins = 0;
   [[nodiscard]] double k(int bin) const noexcept { return k_low + k_step * bin; }
   [[nodiscard]] std::vector<double> values() const;
+  [[nodiscard]] int nearest(double place) const noexcept {
+    return std::clamp(static_cast<int>(std::lround((place - k_low) / k_step)), 0, bins - 1);
+  }
 };
 [[nodiscard]] KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
                                     const std::vector<const scan::ScanDescription*>& scans,
@@ -100,6 +107,7 @@ struct MemoryPlan {
   double tables_bytes = 0.0;     // interpolation tables and sums
   double one_bin_bytes = 0.0;    // whole maps of one bin, and their autocorrelation
   double stack_bin_bytes = 0.0;  // this rank's rows of one bin's maps
+  double type_bytes = 0.0;  // copies of the bins that kinds of MRO are told apart with, where there are several bands
   int bins_a_band = 0;
   int bands = 0;  // 0 = the scan is too small for maps
   double total_bytes = 0.0;

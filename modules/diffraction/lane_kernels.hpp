@@ -60,6 +60,9 @@ struct LaneKernels {
   // over the lanes, for n < orders, a multiple of 8.
   void (*accumulate)(const float* powers, int orders, const float* scale, const float* noise_scale, const float* noise,
                      double* sums, double* squares);
+  // sums[pair][lane of a group] += sum over columns of values[i][column][lane] values[j][column][lane], over the groups
+  // of lanes; pairs i <= j < rows in the order (0, 0), (0, 1), ... (1, 1), ...
+  void (*add_products)(const float* values, int rows, int columns, float* sums);
   // stored[sample * stride + lane] = values * scale + offset, cut to [lowest, 65535] and rounded down.
   void (*encode)(const float* values, std::size_t samples, const float* scale, const float* offset, const float* lowest,
                  std::uint16_t* stored, std::ptrdiff_t stride);

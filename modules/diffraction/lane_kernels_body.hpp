@@ -187,6 +187,30 @@ void accumulate(const float* powers, int orders, const float* scale, const float
   }
 }
 
+void add_products(const float* values, int rows, int columns, float* sums) {
+  constexpr int together = 4;
+  for (int first = 0; first < lanes; first += group) {
+    float* target = sums;
+    for (int i = 0; i < rows; ++i) {
+      const float* left = values + static_cast<std::ptrdiff_t>(i) * columns * lanes + first;
+      for (int j = i; j < rows; j += together) {
+        const int count = rows - j < together ? rows - j : together;
+        // Beyond the last row its products are worked out again and not kept.
+        const float* right[together];
+        Group products[together] = {};
+        for (int k = 0; k < together; ++k) {
+          right[k] = values + static_cast<std::ptrdiff_t>(k < count ? j + k : j) * columns * lanes + first;
+        }
+        for (int column = 0; column < columns; ++column) {
+          const Group one = load<Group>(left + column * lanes);
+          for (int k = 0; k < together; ++k) products[k] += one * load<Group>(right[k] + column * lanes);
+        }
+        for (int k = 0; k < count; ++k, target += group) store(load<Group>(target) + products[k], target);
+      }
+    }
+  }
+}
+
 void encode(const float* values, std::size_t samples, const float* scale, const float* offset, const float* lowest,
             std::uint16_t* stored, std::ptrdiff_t stride) {
   const Lanes scaled = load<Lanes>(scale);
@@ -499,6 +523,7 @@ const LaneKernels kernels = {MESOGLASS_VARIANT_NAME,
                              harmonic_powers,
                              multiply,
                              accumulate,
+                             add_products,
                              encode,
                              total,
                              decode,

@@ -16,6 +16,20 @@ namespace {
 
 constexpr std::size_t tile_patterns = 32;  // a cache line of 16-bit values
 
+// Means over `angles` maps of means.size() positions each, one after the other; NaN where none has a value.
+void mean_over_maps(const std::uint16_t* maps, int angles, std::span<float> means) {
+  const std::size_t count = means.size();
+  std::vector<std::uint32_t> sums(count, 0), present(count, 0);
+  for (int angle = 0; angle < angles; ++angle) {
+    best_kernels().add_stored(maps + static_cast<std::size_t>(angle) * count, count, sums.data(), present.data());
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto mean = static_cast<float>(static_cast<double>(sums[i]) / present[i]);
+    means[i] = present[i] == 0 ? std::numeric_limits<float>::quiet_NaN()
+                               : (mean - StoredIntensity::zero) * StoredIntensity::step;
+  }
+}
+
 }  // namespace
 
 ZeroedMemory::ZeroedMemory(std::size_t values) : bytes_(std::max<std::size_t>(1, values * sizeof(std::uint16_t))) {
@@ -40,21 +54,11 @@ void BinMaps::copy_map(int angle, std::span<float> map, std::span<const float> f
 }
 
 std::vector<float> BinMaps::mean_over_angles() const {
-  const auto positions = static_cast<std::size_t>(ny_ * nx_);
-  std::vector<std::uint32_t> sums(positions, 0), present(positions, 0);
+  std::vector<float> means(static_cast<std::size_t>(ny_ * nx_), std::numeric_limits<float>::quiet_NaN());
   for (const Part& part : parts_) {
-    const auto count = static_cast<std::size_t>(part.rows.size() * nx_);
-    const std::int64_t first = part.rows.begin * nx_;
-    for (int angle = 0; angle < angles_; ++angle) {
-      best_kernels().add_stored(values_ + part.offset + static_cast<std::size_t>(angle) * count, count,
-                                sums.data() + first, present.data() + first);
-    }
-  }
-  std::vector<float> means(positions, std::numeric_limits<float>::quiet_NaN());
-  for (std::size_t i = 0; i < positions; ++i) {
-    if (present[i] == 0) continue;
-    const auto mean = static_cast<float>(static_cast<double>(sums[i]) / present[i]);
-    means[i] = (mean - StoredIntensity::zero) * StoredIntensity::step;
+    mean_over_maps(values_ + part.offset, angles_,
+                   std::span<float>(means).subspan(static_cast<std::size_t>(part.rows.begin * nx_),
+                                                   static_cast<std::size_t>(part.rows.size() * nx_)));
   }
   return means;
 }
@@ -136,15 +140,42 @@ void MapStack::flush() {
   tile_columns_.clear();
 }
 
+std::span<std::uint16_t> MapStack::stored(int bin) noexcept {
+  const std::size_t a_bin = static_cast<std::size_t>(grid_.angles) * static_cast<std::size_t>(rows_.size() * scan_nx_);
+  return {values_.data() + static_cast<std::size_t>(bin - bins_.begin) * a_bin, a_bin};
+}
+
+std::span<const std::uint16_t> MapStack::stored(int bin) const noexcept {
+  const std::size_t a_bin = static_cast<std::size_t>(grid_.angles) * static_cast<std::size_t>(rows_.size() * scan_nx_);
+  return {values_.data() + static_cast<std::size_t>(bin - bins_.begin) * a_bin, a_bin};
+}
+
+std::vector<float> MapStack::ring_means(int bin) const {
+  std::vector<float> means(static_cast<std::size_t>(rows_.size() * scan_nx_));
+  mean_over_maps(stored(bin).data(), grid_.angles, means);
+  return means;
+}
+
 std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, int first,
+                                        std::span<const Range> row_ranges) const {
+  std::vector<int> bins;
+  for (int bin = first; bin < std::min<std::int64_t>(first + communicator.size(), bins_.end); ++bin) {
+    bins.push_back(bin);
+  }
+  return exchange(communicator, bins, row_ranges);
+}
+
+std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, std::span<const int> bins,
                                         std::span<const Range> row_ranges) const {
   const int ranks = communicator.size();
   const auto per_row = static_cast<std::int64_t>(grid_.angles) * scan_nx_;
+  if (bins.empty()) return {};
+  const int lowest = *std::min_element(bins.begin(), bins.end());
   std::vector<int> send_counts(static_cast<std::size_t>(ranks), 0);
   std::vector<int> send_offsets(static_cast<std::size_t>(ranks), 0);
   std::vector<int> receive_counts(static_cast<std::size_t>(ranks), 0);
   std::vector<int> receive_offsets(static_cast<std::size_t>(ranks), 0);
-  const auto bins_here = [&](int rank) { return first + rank < bins_.end; };
+  const auto bins_here = [&](int rank) { return static_cast<std::size_t>(rank) < bins.size(); };
   // Counts are int in MPI 3 and reach 2^31 values only for scans beyond 4,000 x 4,000 positions a bin.
   if (static_cast<double>(per_row) * static_cast<double>(scan_ny_) * ranks > std::numeric_limits<int>::max()) {
     throw failure("a scan of {} x {} positions has too many map points for one exchange: use fewer --angles", scan_ny_,
@@ -152,13 +183,14 @@ std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, int fi
   }
   std::vector<BinMaps> result;
   const bool receives = bins_here(communicator.rank());
-  if (receives) result.emplace_back(first + communicator.rank(), grid_.angles, scan_ny_, scan_nx_);
+  if (receives)
+    result.emplace_back(bins[static_cast<std::size_t>(communicator.rank())], grid_.angles, scan_ny_, scan_nx_);
   std::int64_t received = 0;
   for (int rank = 0; rank < ranks; ++rank) {
     const auto place = static_cast<std::size_t>(rank);
     if (bins_here(rank)) {
-      send_counts[place] = static_cast<int>(per_row * rows_.size());
-      send_offsets[place] = static_cast<int>(rank * per_row * rows_.size());
+      send_counts[place] = 1;  // of a bin
+      send_offsets[place] = bins[place] - lowest;
     }
     if (receives) {
       receive_counts[place] = static_cast<int>(per_row * row_ranges[place].size());
@@ -167,10 +199,8 @@ std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, int fi
       received += per_row * row_ranges[place].size();
     }
   }
-  const std::uint16_t* start =
-      values_.data() + static_cast<std::size_t>((first - bins_.begin) * per_row * rows_.size());
   if (ranks == 1) {
-    if (receives) result.front().values_ = start;
+    if (receives) result.front().values_ = stored(bins.front()).data();
     return result;
   }
   std::uint16_t* received_values = nullptr;
@@ -179,9 +209,16 @@ std::vector<BinMaps> MapStack::exchange(const Communicator& communicator, int fi
     received_values = result.front().received_.get();
     result.front().values_ = received_values;
   }
-  check_mpi(MPI_Alltoallv(start, send_counts.data(), send_offsets.data(), MPI_UINT16_T, received_values,
-                          receive_counts.data(), receive_offsets.data(), MPI_UINT16_T, communicator.get()),
-            "MPI_Alltoallv");
+  // A bin as one element: offsets in values could pass 2^31.
+  MPI_Datatype one_bin = MPI_DATATYPE_NULL;
+  check_mpi(MPI_Type_contiguous(static_cast<int>(per_row * rows_.size()), MPI_UINT16_T, &one_bin),
+            "MPI_Type_contiguous");
+  check_mpi(MPI_Type_commit(&one_bin), "MPI_Type_commit");
+  const int exchanged =
+      MPI_Alltoallv(stored(lowest).data(), send_counts.data(), send_offsets.data(), one_bin, received_values,
+                    receive_counts.data(), receive_offsets.data(), MPI_UINT16_T, communicator.get());
+  check_mpi(MPI_Type_free(&one_bin), "MPI_Type_free");
+  check_mpi(exchanged, "MPI_Alltoallv");
   return result;
 }
 

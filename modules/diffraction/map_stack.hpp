@@ -26,6 +26,13 @@ struct StoredIntensity {
   [[nodiscard]] static float decode(std::uint16_t stored) noexcept {
     return (static_cast<float>(stored) - zero) * step;
   }
+  // Cut to the range; missing where `relative` is NaN.
+  [[nodiscard]] static std::uint16_t encode(float relative) noexcept {
+    const float level = relative / step + (zero + 0.5F);
+    if (level != level) return missing;
+    constexpr float highest = 65535.0F;
+    return static_cast<std::uint16_t>(level < 1.0F ? 1.0F : level > highest ? highest : level);
+  }
 };
 
 // The maps of one k bin, all rows. Where one rank has all of them, they stay in the stack, which must outlive this.
@@ -40,6 +47,7 @@ class BinMaps {
   void copy_map(int angle, std::span<float> map, std::span<const float> factors = {}) const;
   // Mean of the angles that are there; NaN where there is none.
   [[nodiscard]] std::vector<float> mean_over_angles() const;
+
  private:
   friend class MapStack;
   struct Part {
@@ -95,6 +103,15 @@ class MapStack {
   // `row_ranges` are all ranks' rows. Collective.
   [[nodiscard]] std::vector<BinMaps> exchange(const Communicator& communicator, int first,
                                               std::span<const Range> row_ranges) const;
+  // The same of any bins of the band: rank p gets those of bins[p], nothing where there are fewer. Collective.
+  [[nodiscard]] std::vector<BinMaps> exchange(const Communicator& communicator, std::span<const int> bins,
+                                              std::span<const Range> row_ranges) const;
+
+  // This rank's rows of one bin as stored, (angle, row, x).
+  [[nodiscard]] std::span<std::uint16_t> stored(int bin) noexcept;
+  [[nodiscard]] std::span<const std::uint16_t> stored(int bin) const noexcept;
+  // Mean over the angles that are there, of this rank's rows; NaN where there is none.
+  [[nodiscard]] std::vector<float> ring_means(int bin) const;
 
  private:
   PolarGrid grid_;

@@ -45,7 +45,8 @@ class Writer {
     curve(group + "/size_diameter", {k_}, diameter.value, length_,
           "diameter of " + settings_.size_profile + " domains whose maps give this speckle size");
     curve(group + "/area_fraction", {k_}, area_fraction.value, "1",
-          "part of the maps where a single speckle has at least half of an ideal one's height");
+          "part of the maps where a single speckle has at least half of an ideal one's height, whatever type of order "
+          "it belongs to; of single types see separated_types and /mro/types");
     curve(group + "/area_fraction_error", {k_}, area_fraction.error, "1", "standard error of area_fraction");
     const bool cn = settings_.power_form == PowerForm::cn;
     const std::string power_text =
@@ -80,6 +81,7 @@ class Writer {
     curve(group + "/map_noise_variance", {k_}, area.map_noise_variance, "1",
           "white noise in the maps' relative intensity");
     size_estimators(group, area);
+    separated(group + "/separated_types", area.separated);
     const std::string pixel = area.k_known ? "nm^-1" : "px";
     const auto& shape = area.geometry.shape;
     const Axis ky = linear_axis("ky", pixel, static_cast<std::size_t>(shape.ny), area.k_per_pixel);
@@ -99,6 +101,26 @@ class Writer {
     calibration(group + "/calibration", area);
   }
 
+  void separated(const std::string& group, const std::vector<SeparatedType>& types) {
+    const std::string k_unit = sample_.k_known ? "nm^-1" : "px";
+    const auto column = [&](const std::string& name, const std::string& unit, const std::string& text, auto value_of) {
+      std::vector<double> values;
+      for (const SeparatedType& type : types) values.push_back(value_of(type));
+      file_.write(group + "/" + name, values, unit, text);
+    };
+    file_.create_group(group);
+    column("k", k_unit, "middle of the profile over k of types told apart; none where the maps show a single one",
+           [](const SeparatedType& type) { return type.profile.k; });
+    column("width", k_unit, "standard deviation of that profile",
+           [](const SeparatedType& type) { return type.profile.width; });
+    column("strength", "1", "variance of the intensity that the type adds at its k, over the largest at any k",
+           [](const SeparatedType& type) { return type.profile.strength; });
+    column("area_fraction", "1", "area fraction of the type alone",
+           [](const SeparatedType& type) { return type.area_fraction; });
+    column("area_fraction_error", "1", "its standard error",
+           [](const SeparatedType& type) { return type.area_fraction_error; });
+  }
+
   void types() {
     const std::string group = "/mro/types";
     const std::string k_unit = sample_.k_known ? "nm^-1" : "px";
@@ -113,8 +135,12 @@ class Writer {
     column("k_high", k_unit, "upper end of the peak at half of its height", &MroType::k_high);
     column("size_nm", length_, "size at the peak", &MroType::size_nm);
     column("size_error_nm", length_, "its standard error", &MroType::size_error_nm);
-    column("area_fraction", "1", "area fraction at the peak", &MroType::area_fraction);
+    column("area_fraction", "1",
+           "area fraction: of this type alone where types that overlap in k were told apart, else at the peak",
+           &MroType::area_fraction);
     column("area_fraction_error", "1", "its standard error", &MroType::area_fraction_error);
+    column("area_fraction_at_peak", "1", "area fraction of the maps at the peak, speckles of all types counted",
+           &MroType::area_fraction_at_peak);
     column("order", "1", "degree of order at the peak", &MroType::order);
     column("order_error", "1", "its standard error", &MroType::order_error);
   }
@@ -250,6 +276,7 @@ void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings
   make_node(file, "/mro/sample");
   writer.descriptors("/mro/sample", sample.size, sample.size_diameter, sample.area_fraction, sample.order,
                      sample.odd_even_quality, sample.radial_intensity, sample.power, sample.power_variance);
+  writer.separated("/mro/sample/separated_types", sample.separated);
   write_sample_heterogeneity(file, "/mro/sample", sample);
   if (settings.pair_distribution) write_pair_distribution(file, "/mro/sample", sample, *settings.pair_distribution);
   writer.types();

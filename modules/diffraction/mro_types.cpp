@@ -83,9 +83,64 @@ std::vector<CurvePeak> peaks_of(std::span<const double> values, std::span<const 
   return result;
 }
 
+MroType type_at(const DescriptorCurves& curves, std::size_t peak) {
+  const std::size_t first = peak > 0 ? peak - 1 : 0;
+  const std::size_t last = std::min(peak + 1, curves.k.size() - 1);
+  const Mean size = weighted_mean(curves.size, curves.size_error, first, last);
+  const Mean area = weighted_mean(curves.area_fraction, curves.area_fraction_error, first, last);
+  const Mean order = weighted_mean(curves.order, curves.order_error, first, last);
+  MroType type;
+  type.k_peak = curves.k[peak];
+  type.size_nm = size.value;
+  type.size_error_nm = size.error;
+  type.area_fraction = type.area_fraction_at_peak = area.value;
+  type.area_fraction_error = area.error;
+  type.order = order.value;
+  type.order_error = order.error;
+  return type;
+}
+
+void give_separated(const DescriptorCurves& curves, std::span<const SeparatedType> separated,
+                    std::vector<MroType>& types) {
+  const std::size_t peaks = types.size();
+  const auto adds_at = [&](std::size_t kind, double k) {
+    const TypeProfile& profile = separated[kind].profile;
+    return profile.strength * profile.at(k) * profile.at(k);
+  };
+  for (std::size_t kind = 0; kind < separated.size(); ++kind) {
+    const TypeProfile& profile = separated[kind].profile;
+    MroType* own = nullptr;
+    for (std::size_t peak = 0; peak < peaks; ++peak) {
+      MroType& type = types[peak];
+      bool most = true;
+      for (std::size_t other = 0; other < separated.size(); ++other) {
+        most = most && !(adds_at(other, type.k_peak) > adds_at(kind, type.k_peak));
+      }
+      if (most && (own == nullptr || profile.at(type.k_peak) > profile.at(own->k_peak))) own = &type;
+    }
+    MroType hidden;
+    if (own == nullptr) {
+      const auto nearest = std::min_element(curves.k.begin(), curves.k.end(), [&](double a, double b) {
+        return std::abs(a - profile.k) < std::abs(b - profile.k);
+      });
+      hidden = type_at(curves, static_cast<std::size_t>(nearest - curves.k.begin()));
+      const double half_width = profile.width * std::sqrt(std::log(2.0));
+      hidden.k_peak = profile.k;
+      hidden.k_low = profile.k - half_width;
+      hidden.k_high = profile.k + half_width;
+      own = &hidden;
+    }
+    own->area_fraction = separated[kind].area_fraction;
+    own->area_fraction_error = separated[kind].area_fraction_error;
+    if (own == &hidden) types.push_back(hidden);
+  }
+  std::sort(types.begin(), types.end(), [](const MroType& a, const MroType& b) { return a.k_peak < b.k_peak; });
+}
+
 }  // namespace
 
-std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance) {
+std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance,
+                                    std::span<const SeparatedType> separated) {
   std::vector<CurvePeak> peaks = peaks_of(curves.order, curves.order_error, significance);
   for (const CurvePeak& size_peak : peaks_of(curves.size, curves.size_error, significance)) {
     const bool known = std::any_of(peaks.begin(), peaks.end(), [&](const CurvePeak& peak) {
@@ -102,14 +157,11 @@ std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double signi
   std::sort(peaks.begin(), peaks.end(), [](const CurvePeak& a, const CurvePeak& b) { return a.peak < b.peak; });
   std::vector<MroType> types;
   for (const CurvePeak& peak : peaks) {
-    const std::size_t first = peak.peak > 0 ? peak.peak - 1 : 0;
-    const std::size_t last = std::min(peak.peak + 1, curves.k.size() - 1);
-    const Mean size = weighted_mean(curves.size, curves.size_error, first, last);
-    const Mean area = weighted_mean(curves.area_fraction, curves.area_fraction_error, first, last);
-    const Mean order = weighted_mean(curves.order, curves.order_error, first, last);
-    types.push_back({curves.k[peak.peak], curves.k[peak.low], curves.k[peak.high], size.value, size.error, area.value,
-                     area.error, order.value, order.error});
+    types.push_back(type_at(curves, peak.peak));
+    types.back().k_low = curves.k[peak.low];
+    types.back().k_high = curves.k[peak.high];
   }
+  give_separated(curves, separated, types);
   return types;
 }
 

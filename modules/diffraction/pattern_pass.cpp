@@ -5,7 +5,8 @@
 namespace mesoglass::diffraction {
 
 PatternPass::PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
-                         OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels, LocalMeasures* local)
+                         OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels, LocalMeasures* local,
+                         KCovariance* covariance)
     : grid_(grid),
       pixels_(static_cast<std::size_t>(shape.pixels())),
       statistics_(statistics),
@@ -13,6 +14,7 @@ PatternPass::PatternPass(const PolarGrid& grid, const PatternShape& shape, Patte
       maps_(maps),
       kernels_(kernels),
       local_(local),
+      covariance_(covariance),
       nothing_(pixels_, 0.0F),
       lanes_(pixels_ * static_cast<std::size_t>(kernels.lanes), 0.0F),
       values_(static_cast<std::size_t>(grid.angles) * static_cast<std::size_t>(kernels.lanes), 0.0F),
@@ -25,6 +27,7 @@ void PatternPass::add(std::int64_t row, std::int64_t column, std::span<const flo
   const bool other_part = row != row_ || block != block_;
   if (waiting_ > 0 && (other_part || &table != table_ || waiting_ == kernels_.lanes)) work();
   if (other_part) close_part();
+  if (row != row_ && row_ >= 0) close_row();
   row_ = row;
   block_ = block;
   part_open_ = true;
@@ -43,6 +46,7 @@ void PatternPass::settle() {
 void PatternPass::flush() {
   settle();
   close_part();
+  close_row();
   if (maps_ != nullptr) maps_->flush();
 }
 
@@ -51,16 +55,12 @@ void PatternPass::work() {
   kernels_.interleave(patterns_.data(), pixels_, lanes_.data(), row_pixels_.data());
   const Range map_bins = maps_ != nullptr ? maps_->bins() : Range{};
   const Range bins = statistics_ != nullptr ? Range{0, grid_.bins} : map_bins;
-  if (maps_ != nullptr) {
-    const auto count = static_cast<std::size_t>(waiting_);
-    maps_->begin(row_, std::span<const std::int64_t>(columns_).first(count),
-                 std::span<const double>(references_).first(count), kernels_);
-  }
-  if (local_ != nullptr) {
-    const auto count = static_cast<std::size_t>(waiting_);
-    local_->begin(row_, std::span<const std::int64_t>(columns_).first(count),
-                  std::span<const double>(references_).first(count));
-  }
+  const auto columns = std::span<const std::int64_t>(columns_).first(static_cast<std::size_t>(waiting_));
+  const auto references = std::span<const double>(references_).first(static_cast<std::size_t>(waiting_));
+  if (maps_ != nullptr) maps_->begin(row_, columns, references, kernels_);
+  if (local_ != nullptr) local_->begin(row_, columns, references);
+  KCovariance* covariance = covariance_ != nullptr && KCovariance::uses_row(row_) ? covariance_ : nullptr;
+  if (covariance != nullptr) covariance->begin(references);
   for (auto bin = static_cast<int>(bins.begin); bin < bins.end; ++bin) {
     table_->transform_bin(kernels_, lanes_.data(), bin, values_.data());
     if (statistics_ != nullptr) {
@@ -68,11 +68,13 @@ void PatternPass::work() {
       const LanePowers powers =
           statistics_->add_bin(bin, values_.data(), sums_.data(), waiting_, *table_, groups_.data());
       if (local_ != nullptr) local_->add_bin(bin, values_.data(), sums_.data(), powers, *table_);
+      if (covariance != nullptr) covariance->add_bin(bin, values_.data(), sums_.data(), *table_);
     }
     if (map_bins.contains(bin)) maps_->add_bin(bin, values_.data(), kernels_);
   }
   if (maps_ != nullptr) maps_->end(*table_);
   if (local_ != nullptr) local_->end();
+  if (covariance != nullptr) covariance->end(*table_);
   waiting_ = 0;
 }
 
@@ -82,6 +84,10 @@ void PatternPass::close_part() {
   if (pixel_sums_ != nullptr) pixel_sums_->add(0, row_pixels_);
   std::fill(row_pixels_.begin(), row_pixels_.end(), 0.0);
   part_open_ = false;
+}
+
+void PatternPass::close_row() {
+  if (covariance_ != nullptr && KCovariance::uses_row(row_)) covariance_->close_row();
 }
 
 }  // namespace mesoglass::diffraction

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "diffraction/aligned_values.hpp"
+#include "diffraction/k_covariance.hpp"
 #include "diffraction/lane_kernels.hpp"
 #include "diffraction/local_measures.hpp"
 #include "diffraction/map_stack.hpp"
@@ -29,11 +30,12 @@ inline constexpr double piece_bytes = 2.0 * 1024.0 * 1024.0;
 
 class PatternPass {
  public:
-  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)), `maps` and `local` may be null: what is null is left out.
-  // Without statistics only the maps' bins are worked, and `local` must be null. All must outlive the pass.
+  // `statistics`, `pixel_sums` (of all patterns, (ky, kx)), `maps`, `local` and `covariance` may be null: what is null
+  // is left out. Without statistics only the maps' bins are worked, and the last two must be null. All must outlive the
+  // pass.
   PatternPass(const PolarGrid& grid, const PatternShape& shape, PatternStatistics* statistics,
               OrderFreeSums* pixel_sums, MapStack* maps, const LaneKernels& kernels = best_kernels(),
-              LocalMeasures* local = nullptr);
+              LocalMeasures* local = nullptr, KCovariance* covariance = nullptr);
 
   // One pattern; columns of a row must ascend. `reference` is what its maps are divided by, `group` the statistics'
   // group. The pattern and the table must stay until settle() or flush(), or until a pattern of another row was
@@ -48,6 +50,7 @@ class PatternPass {
  private:
   void work();        // the waiting patterns
   void close_part();  // of a row, in one block of the statistics
+  void close_row();
   PolarGrid grid_;
   std::size_t pixels_;
   PatternStatistics* statistics_;
@@ -55,6 +58,7 @@ class PatternPass {
   MapStack* maps_;
   const LaneKernels& kernels_;
   LocalMeasures* local_;
+  KCovariance* covariance_;
   std::int64_t row_ = -1;
   std::size_t block_ = 0;
   bool part_open_ = false;

@@ -128,6 +128,60 @@ std::vector<ThicknessBinCurves> average_bins(const std::vector<AreaResult>& area
   return bins;
 }
 
+// Kinds of MRO of all areas, each area's weighted by its kept patterns: the same where their middles are nearer than
+// half of their widths.
+std::vector<SeparatedType> average_separated(const std::vector<AreaResult>& areas) {
+  struct Group {
+    std::vector<SeparatedType> types;
+    std::vector<double> weights;
+  };
+  std::vector<Group> groups;
+  double all = 0.0;
+  for (const AreaResult& area : areas) {
+    all += kept_patterns(area);
+    for (const SeparatedType& type : area.separated) {
+      const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
+        const TypeProfile& other = group.types.front().profile;
+        return std::abs(other.k - type.profile.k) < 0.25 * (other.width + type.profile.width);
+      });
+      Group& group = same != groups.end() ? *same : groups.emplace_back();
+      group.types.push_back(type);
+      group.weights.push_back(kept_patterns(area));
+    }
+  }
+  std::vector<SeparatedType> result;
+  for (const Group& group : groups) {
+    double weights = 0.0;
+    SeparatedType mean{{}, 0.0, 0.0};
+    double squares = 0.0;
+    for (std::size_t i = 0; i < group.types.size(); ++i) {
+      const SeparatedType& type = group.types[i];
+      const double weight = group.weights[i];
+      weights += weight;
+      mean.profile.k += weight * type.profile.k;
+      mean.profile.width += weight * type.profile.width;
+      mean.profile.strength += weight * type.profile.strength;
+      mean.area_fraction += weight * type.area_fraction;
+      squares += weight * weight * type.area_fraction_error * type.area_fraction_error;
+    }
+    if (!(weights > 0.5 * all)) continue;
+    for (double* value : {&mean.profile.k, &mean.profile.width, &mean.profile.strength, &mean.area_fraction}) {
+      *value /= weights;
+    }
+    mean.area_fraction_error = std::sqrt(squares) / weights;
+    const auto used = static_cast<double>(group.types.size());
+    if (used >= enough_areas) {
+      double scatter = 0.0;
+      for (const SeparatedType& type : group.types) scatter += std::pow(type.area_fraction - mean.area_fraction, 2);
+      mean.area_fraction_error = std::fmax(mean.area_fraction_error, std::sqrt(scatter / (used * (used - 1.0))));
+    }
+    result.push_back(mean);
+  }
+  std::sort(result.begin(), result.end(),
+            [](const SeparatedType& a, const SeparatedType& b) { return a.profile.k < b.profile.k; });
+  return result;
+}
+
 PooledCorrelations pool_correlations(const std::vector<AreaResult>& areas) {
   PooledCorrelations pooled;
   for (const LocalMap& map : areas.front().local_maps) pooled.names.push_back(map.name);
@@ -208,10 +262,11 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
   sample.pair_distribution = average_pair_distributions(
       areas, [](const AreaResult& a) -> const PairDistribution& { return a.pair_distribution; }, kept_patterns);
   sample.correlations = pool_correlations(areas);
+  sample.separated = average_separated(areas);
   const auto k = sample.k();
   sample.types = find_mro_types({k, sample.size.value, sample.size.error, sample.area_fraction.value,
                                  sample.area_fraction.error, sample.order.value, sample.order.error},
-                                peak_significance);
+                                peak_significance, sample.separated);
   sample.areas = std::move(areas);
   return sample;
 }

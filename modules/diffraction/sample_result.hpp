@@ -53,6 +53,7 @@ struct SampleResult {
   std::vector<ThicknessBinCurves> by_thickness;
   PairDistributionCurves pair_distribution;
   PooledCorrelations correlations;
+  std::vector<SeparatedType> separated;  // seen in areas with more than half of the kept patterns
   std::vector<MroType> types;
 
   [[nodiscard]] std::vector<double> k() const { return k_range.values(); }

@@ -195,11 +195,11 @@ TEST(ScanAnalysis, DoesNotDependOnRanksOrMemory) {
     AnalysisSettings unlimited = settings;
     unlimited.memory_limit_bytes = 1e12;
     const MemoryPlan plan = plan_memory(reader->description(), grid, 1, unlimited);
-    settings.memory_limit_bytes = plan.total_bytes - 6.5 * plan.stack_bin_bytes;
+    settings.memory_limit_bytes = plan.total_bytes - 4.5 * plan.stack_bin_bytes;
     EXPECT_GT(plan_memory(reader->description(), grid, 1, settings).bands, 1);
     settings.memory_limit_bytes = 1e6;
     EXPECT_THROW((void)plan_memory(reader->description(), grid, 1, settings), Error);
-    settings.memory_limit_bytes = plan.total_bytes - 6.5 * plan.stack_bin_bytes;
+    settings.memory_limit_bytes = plan.total_bytes - 4.5 * plan.stack_bin_bytes;
   }
   const SampleResult alone = analyse(self, path, truth, settings);
   expect_same(together.power.value, alone.power.value, "power");

@@ -82,6 +82,10 @@ class Demo(ProgramTest):
         self.assertIs(value["order_sequence_agrees"], True, summary["order_sequence_agrees"]["text"])
         self.assertGreater(value["x1_measured_order"], 1.3 * value["x05_measured_order"])
         self.assertGreater(value["x05_measured_order"], 1.3 * value["x0_measured_order"])
+        # Area fraction: planted 0.124, 0.088 and 0.060, the second hidden beside a stronger type. Standard errors are below 8 %.
+        self.assertIs(value["area_fraction_sequence_agrees"], True, summary["area_fraction_sequence_agrees"]["text"])
+        self.assertGreater(value["x0_measured_area_fraction"], 1.15 * value["x05_measured_area_fraction"])
+        self.assertGreater(value["x05_measured_area_fraction"], 1.15 * value["x1_measured_area_fraction"])
         # Size: x = 0.5 is planted 0.1 nm below the smaller of the others. At this reduced size the standard error is about
         # 0.02 nm, too much to tell x = 0 from x = 1.
         for glass in ("x0", "x1"):

@@ -1,0 +1,34 @@
+// What the maps of all ranks tell, and what is taken off it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/communicator.hpp"
+#include "core/distribution.hpp"
+#include "diffraction/area_analysis.hpp"
+#include "diffraction/map_descriptors.hpp"
+#include "diffraction/type_maps.hpp"
+
+namespace mesoglass::diffraction {
+
+// What all ranks' maps of one round of MapStack::exchange tell, a bin each. Collective.
+[[nodiscard]] std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
+                                                       MapDescriber& describer, const AnalysisSettings& settings);
+
+// The kinds of MRO of the area, where there are two or more and they can be told apart, into result.separated, and how
+// their maps are made; else nothing. `covariance` as KCovariance::matrix gives it, `expected` what it is relative to.
+[[nodiscard]] std::vector<TypeUnmixing> separate_types(const KRange& k_range, std::span<const double> covariance,
+                                                       std::span<const double> expected, AreaResult& result);
+
+// Area fractions of the kinds told apart, into result.separated. `lag` as for MapDescriber. Collective.
+void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
+                        std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
+                        AreaResult& result);
+
+// Takes off what interpolation between pixels adds to the area of the speckles: of every k, and of the kinds told apart
+// in `result`, its bins of thickness included. Pure but for `result`.
+void narrow_area_fractions(const KRange& k_range, AreaResult& result);
+
+}  // namespace mesoglass::diffraction

@@ -1,0 +1,58 @@
+// Kinds of medium-range order that overlap in k, told apart: their profiles over k from the covariance of intensities
+// at different k, and the sums of maps that show one kind alone.
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace mesoglass::diffraction {
+
+// At most this many kinds are told apart.
+inline constexpr int most_profiles = 4;
+
+// Speckles of one kind fall off like a Gaussian in k.
+struct TypeProfile {
+  double k = 0.0;         // of its middle
+  double width = 0.0;     // standard deviation
+  double strength = 0.0;  // mean square of what it adds to the intensity at its middle, over that of the strongest k
+  [[nodiscard]] double at(double place) const noexcept;  // 1 at the middle
+};
+
+// A kind told apart from others that overlap with it in k.
+struct SeparatedType {
+  TypeProfile profile;
+  // Of the maps that show this kind alone; NaN where not found.
+  double area_fraction = 0.0, area_fraction_error = 0.0;
+};
+
+struct ProfileFit {
+  std::vector<TypeProfile> types;  // by k; empty where none are found
+  // Root mean square of what the fit leaves of the covariance, in units of the variances.
+  double residual = 0.0;
+};
+
+// A domain lights up all k of its speckle at once, and domains are independent, so the covariance of intensities is
+// C(k, k') = sum over kinds of strength g(k) g(k'), g a Gaussian. Fitted by least squares (Levenberg and Marquardt)
+// with each element over the root of its two variances, for one, two, ... kinds; one more is taken only where the
+// residual becomes less than a third (each) and what is left is under 5 %, where middles lie farther apart than the
+// mean of the two widths, and where every kind has a tenth of the variance at its own middle. `covariance` (k, k) of
+// relative intensities as KCovariance::matrix gives it, `expected` what they are relative to; k ascending and even.
+// Pure.
+[[nodiscard]] ProfileFit fit_type_profiles(std::span<const double> k, std::span<const double> covariance,
+                                           std::span<const double> expected);
+
+// What shows one kind alone: 1 + sum over `bins` of weights (map - 1) - sum over all k of common (ring's mean - 1).
+struct TypeUnmixing {
+  int bin = 0;                  // the one nearest to the kind's middle, where its own speckles keep their height
+  std::vector<double> weights;  // one for each kind's bin, in the order of the kinds
+  std::vector<double> common;   // one a k
+};
+
+// The weights cancel all other kinds' profiles at the kinds' own bins. What all angles of a pattern have in common
+// (thickness; what bright speckles take from the diffuse halo) does not cancel with them: it is taken off as the sum of
+// the ring's means that no kind's profile shows in, with as little counting noise as can be; k within four widths of a
+// kind take part. Empty where two kinds share a bin, or where k are too few. Pure.
+[[nodiscard]] std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::span<const double> k,
+                                                    std::span<const double> expected);
+
+}  // namespace mesoglass::diffraction
