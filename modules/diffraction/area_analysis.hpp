@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_statistics.hpp"
 #include "diffraction/polar_sampling.hpp"
+#include "diffraction/relaxation_map.hpp"
 #include "diffraction/survey.hpp"
 #include "diffraction/thickness_bins.hpp"
 #include "scan/scan_reader.hpp"
@@ -75,6 +77,7 @@ struct AreaResult {
   double local_k_low = 0.0, local_k_high = 0.0;  // that the local maps of symmetry were averaged over
   std::vector<LocalMap> local_maps;              // none in a preview
   MapRelations relations;                        // between the local maps
+  std::optional<RelaxationResult> relaxation;    // of a time series; none in a preview
   std::vector<std::string> warnings;
 };
 
@@ -114,5 +117,12 @@ struct MemoryPlan {
                                       const AreaGeometry& geometry, const KRange& k_range,
                                       const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
                                       const Log& log, PhaseTimers& timers);
+
+// Of a time series: its relaxation (none in a preview), and the mean over its frames analysed as a scan, with the
+// relaxation times as one more local map. Collective.
+[[nodiscard]] AreaResult analyse_time_series(const Communicator& communicator, const scan::ScanReader& series,
+                                             AreaGeometry geometry, const KRange& k_range,
+                                             const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
+                                             const Log& log, PhaseTimers& timers);
 
 }  // namespace mesoglass::diffraction

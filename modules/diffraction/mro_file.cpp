@@ -7,6 +7,7 @@
 #include "diffraction/emd_arrays.hpp"
 #include "diffraction/heterogeneity_file.hpp"
 #include "diffraction/map_descriptors.hpp"
+#include "diffraction/relaxation_file.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -91,6 +92,7 @@ class Writer {
     transmittance_histogram(group, area.transmittance);
     write_thickness_bins(file_, group, area, k_, n_, length_);
     write_local_maps(file_, group, area, length_);
+    write_relaxation(file_, group, area, length_);
     example_maps(group, area, y, x);
     calibration(group + "/calibration", area);
   }
@@ -231,7 +233,7 @@ class Writer {
 }  // namespace
 
 void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings& settings) {
-  file.write_format("mesoglass mro", 1, 0);
+  file.write_format("mesoglass mro", 1, 1);
   file.set_attribute("/", "emd_group_type", "file");
   file.set_attribute("/", "version_major", std::int64_t{1});
   file.set_attribute("/", "version_minor", std::int64_t{0});
@@ -247,6 +249,7 @@ void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings
   writer.descriptors("/mro/sample", sample.size, sample.size_diameter, sample.area_fraction, sample.order,
                      sample.odd_even_quality, sample.radial_intensity, sample.power, sample.power_variance);
   write_sample_heterogeneity(file, "/mro/sample", sample);
+  write_sample_relaxation(file, "/mro/sample", sample);
   writer.types();
 }
 

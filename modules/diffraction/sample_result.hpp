@@ -44,6 +44,8 @@ struct SampleResult {
   std::vector<double> size_scatter, area_fraction_scatter, order_scatter;
   std::vector<ThicknessBinCurves> by_thickness;
   PooledCorrelations correlations;
+  // Of time series, else empty: mean g2 at every lag, its fit, and tau, beta, A of the fit.
+  Curve g2, g2_fit, relaxation;
   std::vector<MroType> types;
 
   [[nodiscard]] std::vector<double> k() const;

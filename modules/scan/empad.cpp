@@ -101,7 +101,9 @@ std::unique_ptr<ScanReader> open_raw(const Path& path, const std::optional<Path>
   description.path = path;
   description.files.push_back(path);
   if (xml) description.files.push_back(*xml);
-  const auto chosen = choose_shape(path, bytes, sidecar, options, description.remarks);
+  // Of a time series the bytes of one scan decide.
+  const std::int64_t scan_bytes = split_time_frames(description, bytes, options);
+  const auto chosen = choose_shape(path, scan_bytes, sidecar, options, description.remarks);
   const bool has_footer = chosen.frame_bytes == empad_frame_bytes;
   description.format = has_footer ? "EMPAD v1" : "EMPAD without footer (processed, or an EMPAD-G2 export)";
   description.scan_ny = chosen.shape.ny;
