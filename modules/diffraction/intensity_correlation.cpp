@@ -100,7 +100,7 @@ CorrelationSums correlate_frames(std::span<const float> values, std::span<const 
   for (std::int64_t frame = 0; frame < frames; ++frame) {
     with_mean[static_cast<std::size_t>(frame)] = product_sum(frame_at(frame), mean.data(), samples);
   }
-  double far_squares = 0.0, far_pairs = 0.0;
+  double far_sum = 0.0, far_squares = 0.0, far_pairs = 0.0;
   const std::size_t far_from = lags.size() / 2;
 
   last = first;
@@ -129,6 +129,7 @@ CorrelationSums correlate_frames(std::span<const float> values, std::span<const 
       if (index < far_from) continue;
       const double deviation = total - with_mean[static_cast<std::size_t>(frame)] -
                                with_mean[static_cast<std::size_t>(frame + lag)] + mean_squares;
+      far_sum += deviation;
       far_squares += deviation * deviation;
       far_pairs += 1.0;
     }
@@ -145,7 +146,12 @@ CorrelationSums correlate_frames(std::span<const float> values, std::span<const 
       sums.means[place] = known ? mean_product / unequal : 0.0;
     }
   }
-  if (far_pairs > 0.0 && mean_squares > 0.0) sums.pair_deviation = std::sqrt(far_squares / far_pairs) / mean_squares;
+  if (far_pairs > 0.0 && mean_squares > 0.0) {
+    // The sample's mean holds both frames, which makes the deviations' mean negative.
+    const double mean_deviation = far_sum / far_pairs;
+    sums.pair_deviation =
+        std::sqrt(std::max(0.0, far_squares / far_pairs - mean_deviation * mean_deviation)) / mean_squares;
+  }
   return sums;
 }
 

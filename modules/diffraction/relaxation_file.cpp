@@ -70,7 +70,7 @@ void write_relaxation(Hdf5File& file, const std::string& area_group, const AreaR
   for (const RelaxationState state : found.states) states.push_back(static_cast<std::int64_t>(state));
   write_array<std::int64_t>(file, group + "/state", {y, x}, states, "1",
                             "0 determined, 1 not measured, 2 no relaxation seen, 3 faster than a frame, 4 slower than "
-                            "the series, 5 error of ln tau 1 or more");
+                            "the longest lag, 5 not determined (error of ln tau 1 or more, or beta at its limits)");
   write_array<float>(file, group + "/g2_map", {y, x, lag_axis(found)}, found.g2, "1", "g2 at every position");
 }
 

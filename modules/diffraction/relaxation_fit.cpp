@@ -211,8 +211,8 @@ std::optional<Relaxation> FiniteSeriesModel::fit(std::span<const double> g2,
 }
 
 MeasuredRelaxation measure_relaxation(const FiniteSeriesModel& model, std::span<const double> g2,
-                                      std::span<const std::vector<double>> without, double pair_deviation,
-                                      double least_significance) {
+                                      std::span<const std::vector<double>> without,
+                                      std::optional<double> pair_deviation, double least_significance) {
   MeasuredRelaxation result;
   result.value = result.error = {nan, nan, nan};
   result.g2_error.assign(g2.size(), nan);
@@ -227,10 +227,10 @@ MeasuredRelaxation measure_relaxation(const FiniteSeriesModel& model, std::span<
   if (!found) return result;
   const std::vector<double> shape = model.shape(found->time, found->stretching);
   for (std::size_t i = 0; i < group.size(); ++i) group[i] = model.amplitude(without[i], shape);
-  const double error = std::fmin(jackknife_error(group), model.chance_amplitude(shape, pair_deviation));
+  const double error = pair_deviation ? model.chance_amplitude(shape, *pair_deviation) : jackknife_error(group);
   result.significance = model.amplitude(g2, shape) / error;
   if (!(result.significance >= least_significance)) return result;
-  if (found->time > static_cast<double>(model.frames())) {
+  if (found->time > static_cast<double>(model.lags().back())) {
     result.state = RelaxationState::too_slow;
     return result;
   }
@@ -244,8 +244,10 @@ MeasuredRelaxation measure_relaxation(const FiniteSeriesModel& model, std::span<
   }
   const double time_error = jackknife_error(times);
   constexpr double largest_error = 1.0;
-  result.state = time_error < largest_error && 3 * times.size() > 2 * without.size() ? RelaxationState::determined
-                                                                                     : RelaxationState::undetermined;
+  constexpr double close = 1e-6;
+  const bool beta_ends = found->stretching < least_beta * (1.0 + close) || found->stretching > largest_beta * (1.0 - close);
+  const bool good = time_error < largest_error && !beta_ends && 3 * times.size() > 2 * without.size();
+  result.state = good ? RelaxationState::determined : RelaxationState::undetermined;
   if (result.state != RelaxationState::determined) return result;
   if (found->time < 1.0) {
     result.state = RelaxationState::too_fast;
@@ -253,7 +255,7 @@ MeasuredRelaxation measure_relaxation(const FiniteSeriesModel& model, std::span<
   }
   result.value = *found;
   result.error = {found->contrast * jackknife_error(contrasts), found->time * time_error,
-                  found->stretching * jackknife_error(stretchings)};
+                  model.stretching_given() ? 0.0 : found->stretching * jackknife_error(stretchings)};
   return result;
 }
 

@@ -43,6 +43,7 @@ class FiniteSeriesModel {
   [[nodiscard]] std::optional<Relaxation> fit(std::span<const double> g2,
                                               const std::optional<Relaxation>& start = std::nullopt) const;
 
+  [[nodiscard]] bool stretching_given() const noexcept { return beta_.has_value(); }
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
   [[nodiscard]] const std::vector<std::int64_t>& lags() const noexcept { return lags_; }
 
@@ -64,8 +65,8 @@ enum class RelaxationState : std::uint8_t {
   not_measured,  // too few frames kept
   not_seen,      // contrast not above what chance gives
   too_fast,      // tau below one frame
-  too_slow,      // tau above the series' length
-  undetermined,  // the error of ln tau is 1 or more
+  too_slow,      // tau above the longest lag, half of the series
+  undetermined,  // the error of ln tau is 1 or more, or beta ends at 0.2 or 3
 };
 
 // One g2 with what its fit is worth.
@@ -73,17 +74,17 @@ struct MeasuredRelaxation {
   RelaxationState state = RelaxationState::not_measured;
   Relaxation value;           // NaN unless determined
   Relaxation error;           // standard errors
-  // Amplitude, tau and beta held, over its standard error: what it would scatter by were the frames in random order, or
-  // what the groups say, whichever is smaller.
+  // Amplitude, tau and beta held, over what it would scatter by were the frames in random order, or, where that is not
+  // known, over its standard error from the groups.
   double significance = 0.0;
   std::vector<double> g2_error;
 };
 
 // Fits `g2` and estimates errors from the fits without one group each (`without`, jackknife): what lags, neighbouring
-// samples and frames share is in them, as far as groups are independent. `pair_deviation` as in CorrelationSums;
-// `least_significance` decides not_seen. Pure.
+// samples and frames share is in them, as far as groups are independent. `pair_deviation` as in CorrelationSums, which
+// also tells the decay of a single bright speckle from noise; `least_significance` decides not_seen. Pure.
 [[nodiscard]] MeasuredRelaxation measure_relaxation(const FiniteSeriesModel& model, std::span<const double> g2,
-                                                    std::span<const std::vector<double>> without, double pair_deviation,
-                                                    double least_significance);
+                                                    std::span<const std::vector<double>> without,
+                                                    std::optional<double> pair_deviation, double least_significance);
 
 }  // namespace mesoglass::diffraction

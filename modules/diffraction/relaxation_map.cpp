@@ -134,15 +134,18 @@ std::vector<std::vector<double>> without_each_sector(const CorrelationSums& sums
 MeasuredRelaxation measure_mean(const FiniteSeriesModel& model, const AreaSums& sums, std::span<const double> g2,
                                 double least_significance) {
   const CorrelationSums total = sums.total();
-  MeasuredRelaxation result =
-      measure_relaxation(model, g2, without_each_sector(total), total.pair_deviation, least_significance);
   std::vector<std::vector<double>> without_blocks;
   for (std::size_t block = 0; block < blocks; ++block) {
     if (sums.has(block)) without_blocks.push_back(sums.total(block).g2());
   }
   constexpr std::size_t enough_blocks = 4;
-  if (without_blocks.size() < enough_blocks) return result;
-  const MeasuredRelaxation other = measure_relaxation(model, g2, without_blocks, total.pair_deviation, least_significance);
+  if (without_blocks.size() < enough_blocks) {
+    return measure_relaxation(model, g2, without_each_sector(total), total.pair_deviation, least_significance);
+  }
+  // Neighbouring positions share speckles, so what frames in random order would give is not known.
+  MeasuredRelaxation result =
+      measure_relaxation(model, g2, without_each_sector(total), std::nullopt, least_significance);
+  const MeasuredRelaxation other = measure_relaxation(model, g2, without_blocks, std::nullopt, least_significance);
   result.significance = std::min(result.significance, other.significance);
   for (std::size_t lag = 0; lag < g2.size(); ++lag) {
     result.g2_error[lag] = std::fmax(result.g2_error[lag], other.g2_error[lag]);
@@ -399,7 +402,7 @@ const char* state_name(RelaxationState state) noexcept {
     case RelaxationState::too_fast:
       return "faster than a frame";
     case RelaxationState::too_slow:
-      return "slower than the series";
+      return "slower than the longest lag";
     case RelaxationState::undetermined:
       return "not determined";
   }
