@@ -23,8 +23,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t most_sectors = 9;
 constexpr std::size_t blocks_a_side = 5;  // of the scan, for the error of the mean
 constexpr std::size_t blocks = blocks_a_side * blocks_a_side;
-constexpr double read_bytes = 8.0 * 1024.0 * 1024.0;  // of one frame's rows
-constexpr std::size_t tables_kept = 256;
+constexpr double read_bytes = 2.0 * 1024.0 * 1024.0;  // of one frame's rows
+constexpr std::size_t tables_kept = 64;
 constexpr double table_bytes_a_sample = 4.0 + 16.0 + 1.0;
 
 // The samples of a ring in the order in which sectors of angles are ranges. Friedel opposites are in one sector, since
@@ -53,7 +53,8 @@ SectorOrder order_by_sector(const PolarGrid& ring) {
 
 std::int64_t rows_read_at_once(const scan::ScanDescription& scan) {
   const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
-  return std::max({std::int64_t{1}, scan.row_alignment, static_cast<std::int64_t>(read_bytes / row_bytes)});
+  const auto rows = std::max({std::int64_t{1}, scan.row_alignment, static_cast<std::int64_t>(read_bytes / row_bytes)});
+  return std::min(rows, scan.scan_ny);
 }
 
 // Positions whose samples of all frames are in memory together.

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy
 
-from . import heterogeneity
+from . import heterogeneity, relaxation
 from .result_files import ResultFile
 
 CALIBRATION_NAMES = ("centre_x_px", "centre_y_px", "ring_radius_px", "ellipse_axis_ratio", "ellipse_angle_rad",
@@ -61,6 +61,7 @@ class Measurement:
     types: dict
     thickness_bins: heterogeneity.ThicknessBins | None
     heterogeneity: heterogeneity.Heterogeneity | None
+    relaxation: relaxation.Relaxation | None
     provenance: dict
 
 
@@ -142,6 +143,7 @@ def read_measurement(label, path, example_maps):
             types=file.table("/mro/types", TYPE_NAMES),
             thickness_bins=heterogeneity.read_thickness_bins(file, sample),
             heterogeneity=heterogeneity.read_heterogeneity(file, sample, area),
+            relaxation=relaxation.read_relaxation(file, sample, area),
             provenance=file.provenance())
 
 
