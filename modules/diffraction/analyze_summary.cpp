@@ -32,7 +32,7 @@ void summarise_relaxation(Run& run, const SampleResult& sample) {
   const RelaxationResult& first = *sample.areas.front().relaxation;
   const std::string unit = first.interval_known ? "s" : "frames";
   Summary& summary = run.summary();
-  summary.set("relaxation_seen", std::isfinite(sample.relaxation.value[0]), "1",
+  summary.set("relaxation_determined", std::isfinite(sample.relaxation.value[0]), "1",
               "whether the mean g2 has a relaxation time");
   const auto number = [&](const std::string& name, std::size_t index, const std::string& its_unit,
                           const std::string& text) {
@@ -120,8 +120,8 @@ void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& g
 
 void tell_time_series(Run& run, const scan::ScanDescription& scan, const RelaxationPlan& plan) {
   const auto name = scan.path.filename().string();
-  run.plan("{}: time series of {} frames every {}, read {} time(s) for g2 and once more for every band of its mean", name,
-           scan.time_frames, calibration_text(scan.frame_interval_s, "s"), plan.columns.size());
+  run.plan("{}: time series of {} frames every {}, read {} time(s) for g2 and once more for every band of its mean",
+           name, scan.time_frames, calibration_text(scan.frame_interval_s, "s"), plan.columns.size());
   run.plan("{}: g2 of {} k bins x {} angles, {} row(s) at a time; {} of memory a rank", name, plan.ring.bins,
            plan.ring.angles, plan.rows_a_block, bytes_text(plan.total_bytes));
   if (!scan.frame_interval_s.value) {
@@ -140,11 +140,11 @@ void check_scans(const std::vector<const scan::ScanDescription*>& scans) {
     }
     if (scan->time_frames != first.time_frames || scan->frame_interval_s.value != first.frame_interval_s.value) {
       throw input_error(
-          "{} and {} cannot be averaged ({} frames every {} and {} every {}): areas of a sample are single scans or time "
+          "{} and {} cannot be averaged ({} frames every {} and {} every {}): areas of a sample are single scans or "
+          "time "
           "series with the same times; analyse them in runs of their own",
-          first.path.string(), scan->path.string(), first.time_frames,
-          calibration_text(first.frame_interval_s, "s"), scan->time_frames,
-          calibration_text(scan->frame_interval_s, "s"));
+          first.path.string(), scan->path.string(), first.time_frames, calibration_text(first.frame_interval_s, "s"),
+          scan->time_frames, calibration_text(scan->frame_interval_s, "s"));
     }
     if (scan->k_per_pixel_inverse_nm.value.has_value() != first.k_per_pixel_inverse_nm.value.has_value() ||
         scan->scan_step_nm.value.has_value() != first.scan_step_nm.value.has_value()) {

@@ -12,7 +12,8 @@
 
 namespace mesoglass::diffraction {
 
-// Lags in frames at which g2 of a series is measured: all to 16, then twelve a doubling, up to half of the series. Pure.
+// Lags in frames at which g2 of a series is measured: all to 16, then twelve a doubling, up to half of the series.
+// Pure.
 [[nodiscard]] std::vector<std::int64_t> correlation_lags(std::int64_t frames);
 
 // What makes g2, summed over the samples (k, phi) of each sector of angles.
@@ -21,8 +22,9 @@ struct CorrelationSums {
   std::size_t lags = 0;
   std::vector<double> products;  // (sector, lag): mean over pairs of frames of I(t') I(t' + t)
   std::vector<double> means;     // (sector, lag): mean of the first part times mean of the last, without equal frames
-  // Standard deviation, over pairs of frames that are far apart, of the sum over all samples of dI(t') dI(t''), over the
-  // sum of <I>^2: were the frames in random order, g2(t) would scatter by this over the root of the number of pairs.
+  // Standard deviation, over pairs of frames that are far apart, of the sum over all samples of dI(t') dI(t''), over
+  // the sum of <I>^2: were the frames in random order, g2(t) would scatter by this over the root of the number of
+  // pairs.
   double pair_deviation = 0.0;
 
   // products / means over all sectors, or over all but one; NaN where there is nothing. Pure.

@@ -245,7 +245,8 @@ MeasuredRelaxation measure_relaxation(const FiniteSeriesModel& model, std::span<
   const double time_error = jackknife_error(times);
   constexpr double largest_error = 1.0;
   constexpr double close = 1e-6;
-  const bool beta_ends = found->stretching < least_beta * (1.0 + close) || found->stretching > largest_beta * (1.0 - close);
+  const bool beta_ends =
+      found->stretching < least_beta * (1.0 + close) || found->stretching > largest_beta * (1.0 - close);
   const bool good = time_error < largest_error && !beta_ends && 3 * times.size() > 2 * without.size();
   result.state = good ? RelaxationState::determined : RelaxationState::undetermined;
   if (result.state != RelaxationState::determined) return result;

@@ -72,8 +72,8 @@ enum class RelaxationState : std::uint8_t {
 // One g2 with what its fit is worth.
 struct MeasuredRelaxation {
   RelaxationState state = RelaxationState::not_measured;
-  Relaxation value;           // NaN unless determined
-  Relaxation error;           // standard errors
+  Relaxation value;  // NaN unless determined
+  Relaxation error;  // standard errors
   // Amplitude, tau and beta held, over what it would scatter by were the frames in random order, or, where that is not
   // known, over its standard error from the groups.
   double significance = 0.0;

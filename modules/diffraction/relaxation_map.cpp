@@ -238,8 +238,8 @@ RelaxationPlan plan_relaxation(const scan::ScanDescription& scan, const AreaGeom
     plan.columns.push_back({piece * scan.scan_nx / std::max<std::int64_t>(1, pieces),
                             (piece + 1) * scan.scan_nx / std::max<std::int64_t>(1, pieces)});
   }
-  plan.total_bytes = beside + plan.position_bytes *
-                                  std::min(most_positions, static_cast<double>(plan.rows_a_block * scan.scan_nx));
+  plan.total_bytes =
+      beside + plan.position_bytes * std::min(most_positions, static_cast<double>(plan.rows_a_block * scan.scan_nx));
   return plan;
 }
 
@@ -302,19 +302,19 @@ RelaxationResult analyse_relaxation(const Communicator& communicator, const scan
           found.value = found.error = {nan, nan, nan};
           found.significance = nan;
         }
-        const double values[numbers] = {found.value.time,       found.error.time,     found.value.stretching,
-                                        found.error.stretching, found.value.contrast, found.error.contrast,
-                                        found.significance,     static_cast<double>(found.state)};
-        std::copy(std::begin(values), std::end(values),
-                  own.begin() + static_cast<std::ptrdiff_t>(place * numbers));
+        const double values[numbers] = {
+            found.value.time,     found.error.time,     found.value.stretching, found.error.stretching,
+            found.value.contrast, found.error.contrast, found.significance,     static_cast<double>(found.state)};
+        std::copy(std::begin(values), std::end(values), own.begin() + static_cast<std::ptrdiff_t>(place * numbers));
       }
     }
   };
 
   collectively(communicator, [&] {
     scan::RowStream stream(series, reading, patterns_a_piece(scan));
-    Progress progress(log, "time series", static_cast<double>(own_positions * plan.columns.size()) *
-                                              static_cast<double>(frames), "patterns");
+    Progress progress(log, "time series",
+                      static_cast<double>(own_positions * plan.columns.size()) * static_cast<double>(frames),
+                      "patterns");
     const PatternJudge judge(geometry, settings);
     const std::vector<std::size_t> left_out = left_out_pixels(geometry.good);
     InterpolationTables tables(plan.ring, geometry.shape, geometry.ellipse, geometry.good, tables_kept);

@@ -28,8 +28,8 @@ struct RelaxationResult {
   double frame_interval_s = 1.0;  // 1 where unknown
   bool interval_known = false;
   double k_low = 0.0, k_high = 0.0;  // first and last bin on the ring
-  std::vector<std::int64_t> lags;  // frames
-  std::vector<float> g2;           // (scan_y, scan_x, lag), NaN where not measured
+  std::vector<std::int64_t> lags;    // frames
+  std::vector<float> g2;             // (scan_y, scan_x, lag), NaN where not measured
   // (scan_y, scan_x), NaN unless the state is determined (significance: wherever measured).
   std::vector<double> time, time_error, stretching, stretching_error, contrast, contrast_error, significance;
   std::vector<RelaxationState> states;
@@ -45,17 +45,17 @@ struct RelaxationResult {
 
 // How the series is worked: the samples of some positions in all frames are in memory at a time.
 struct RelaxationPlan {
-  PolarGrid ring;                          // the bins of k on the ring
-  std::int64_t rows_a_block = 0;           // of the scan, read and kept in one piece
-  std::vector<Range> columns;              // pieces of a row where a whole one is too much; each reads the row again
-  std::vector<Range> blocks;               // this rank's rows
+  PolarGrid ring;                 // the bins of k on the ring
+  std::int64_t rows_a_block = 0;  // of the scan, read and kept in one piece
+  std::vector<Range> columns;     // pieces of a row where a whole one is too much; each reads the row again
+  std::vector<Range> blocks;      // this rank's rows
   Range own_rows;
-  double position_bytes = 0.0;             // of one position's samples in all frames
+  double position_bytes = 0.0;  // of one position's samples in all frames
   double total_bytes = 0.0;
 };
 // `k_grid` is the analysis' polar grid, of which the bins on the ring (--local-k-min, --local-k-max, else the ring's
-// full width at half height) are taken. Throws input_error where there are fewer than least_time_frames frames, or where
-// one position exceeds the memory limit. Pure.
+// full width at half height) are taken. Throws input_error where there are fewer than least_time_frames frames, or
+// where one position exceeds the memory limit. Pure.
 [[nodiscard]] RelaxationPlan plan_relaxation(const scan::ScanDescription& scan, const AreaGeometry& geometry,
                                              const PolarGrid& k_grid, int rank, int ranks,
                                              const AnalysisSettings& settings);

@@ -48,8 +48,7 @@ class PatternSource {
 
   // `row` counts the rows of all frames. Returns true where the speckles took more electrons than the film scatters.
   bool make(std::int64_t row, std::int64_t scan_x, std::span<float> pattern) const {
-    const auto rendered =
-        renderer_.render(row % model_.scan_ny, scan_x, pattern, dynamics_.at(row / model_.scan_ny));
+    const auto rendered = renderer_.render(row % model_.scan_ny, scan_x, pattern, dynamics_.at(row / model_.scan_ny));
     if (counting_ == Counting::poisson) {
       count_electrons(model_.seed, static_cast<std::uint64_t>(row * model_.scan_nx + scan_x), pattern);
     }

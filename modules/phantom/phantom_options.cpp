@@ -47,9 +47,7 @@ void add_phantom_options(OptionTable& table) {
   table.real("relaxation-ratio", defaults.dynamics.relaxation_ratio)
       .range(1e-6, 1e6)
       .text("tau at the last column over tau at the first; between them ln tau is linear.");
-  table.real("stretching", defaults.dynamics.stretching)
-      .range(0.1, 2.0)
-      .text("The exponent beta.");
+  table.real("stretching", defaults.dynamics.stretching).range(0.1, 2.0).text("The exponent beta.");
 
   table.group("Beam");
   table.real("voltage", defaults.beam.voltage_v).unit("V").range(1e3, 1e7).text("Accelerating voltage.");

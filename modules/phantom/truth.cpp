@@ -245,8 +245,8 @@ void write_dynamics(Hdf5File& file, const PhantomModel& model, const std::vector
   file.write("/dynamics/relaxation_time", shape, std::span<const double>(map), "s",
              "tau of 1 + exp(-2 (t/tau)^beta), the correlation of every speckle's intensity, at a probe position");
   write_column<double>(
-      file, "/domains/relaxation_time_s", domains.size(), [&](auto i) { return model.relaxation_time_s(domains[i].x_nm); },
-      "s", "tau of the domain's speckles");
+      file, "/domains/relaxation_time_s", domains.size(),
+      [&](auto i) { return model.relaxation_time_s(domains[i].x_nm); }, "s", "tau of the domain's speckles");
   file.set_attribute("/dynamics", "frames", dynamics.frames);
   file.set_attribute("/dynamics", "frame_interval_s", dynamics.frame_interval_s);
   file.set_attribute("/dynamics", "stretching", dynamics.stretching);

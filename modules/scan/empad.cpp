@@ -32,12 +32,13 @@ bool fits(const ShapeCandidate& shape, std::int64_t frame_bytes, std::int64_t fi
          shape.ny * shape.nx * frame_bytes == file_bytes;
 }
 
-[[noreturn]] void refuse_shape(const std::string& what, std::int64_t bytes, const std::vector<ShapeCandidate>& candidates) {
+[[noreturn]] void refuse_shape(const std::string& what, std::int64_t bytes,
+                               const std::vector<ShapeCandidate>& candidates) {
   std::string message = fmt::format(
       "no scan shape fits {} ({} bytes = {} frames of {} bytes with footer and {} bytes over, or {} frames of {} bytes "
       "without footer and {} bytes over; tried:",
-      what, bytes, bytes / empad_frame_bytes, empad_frame_bytes, bytes % empad_frame_bytes,
-      bytes / empad_pattern_bytes, empad_pattern_bytes, bytes % empad_pattern_bytes);
+      what, bytes, bytes / empad_frame_bytes, empad_frame_bytes, bytes % empad_frame_bytes, bytes / empad_pattern_bytes,
+      empad_pattern_bytes, bytes % empad_pattern_bytes);
   for (const auto& shape : candidates) {
     const double frames = static_cast<double>(shape.ny) * static_cast<double>(shape.nx);
     message += fmt::format(" {} = {} x {} = {:.0f} frames = {:.0f} bytes with or {:.0f} without footer;", shape.origin,

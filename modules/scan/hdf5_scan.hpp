@@ -16,8 +16,8 @@ enum class AxisRole { time, scan_y, scan_x, scan_flat, pattern_y, pattern_x, sin
 // (ky, kx), (position, ky, kx), (y, x, ky, kx) or (time, y, x, ky, kx) for 2 to 5 axes. Throws input_error.
 [[nodiscard]] std::vector<AxisRole> usual_roles(const std::string& path, const std::string& dataset, std::size_t axes);
 
-// The same for axes with names, in storage order ("" where there is none): one called "time" or "t" before the pattern's
-// own is the time, wherever it stands, and what is left are no, flat or two scan axes. Throws input_error.
+// The same for axes with names, in storage order ("" where there is none): one called "time" or "t" before the
+// pattern's own is the time, wherever it stands, and what is left are no, flat or two scan axes. Throws input_error.
 [[nodiscard]] std::vector<AxisRole> roles_of_named_axes(const std::string& path, const std::string& dataset,
                                                         const std::vector<std::string>& names);
 // Which axis is the time; nothing where none is.

@@ -104,8 +104,8 @@ std::unique_ptr<ScanReader> open_merlin(const Path& path, const ReadOptions& opt
   if (options.scan_shape) {
     const auto [ny, nx] = *options.scan_shape;
     if (nx > frames || ny != frames / nx || ny * nx != frames) {
-      throw input_error("--scan-shape {}x{} does not fit {} ({} frames a scan): give rows x columns with that product", ny,
-                        nx, path.string(), frames);
+      throw input_error("--scan-shape {}x{} does not fit {} ({} frames a scan): give rows x columns with that product",
+                        ny, nx, path.string(), frames);
     }
     description.scan_ny = ny;
     description.scan_nx = nx;

@@ -47,8 +47,8 @@ using SharedHdf5 = std::shared_ptr<OpenHdf5>;
 // Puts the user's calibration over the file's and refuses dimensions that no detector has. Pure.
 void finish_description(ScanDescription& description, const ReadOptions& options);
 
-// Makes `patterns` that lie one after another into the scans that --time-frames says, sets the description's time_frames
-// and returns the patterns of one scan. Throws input_error where they do not divide.
+// Makes `patterns` that lie one after another into the scans that --time-frames says, sets the description's
+// time_frames and returns the patterns of one scan. Throws input_error where they do not divide.
 [[nodiscard]] std::int64_t split_time_frames(ScanDescription& description, std::int64_t patterns,
                                              const ReadOptions& options);
 

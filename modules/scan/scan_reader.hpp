@@ -47,7 +47,7 @@ struct ScanDescription {
   CalibrationValue k_per_pixel_inverse_nm;
   CalibrationValue scan_step_nm;
   CalibrationValue voltage_v;
-  CalibrationValue gain;  // detector units an electron
+  CalibrationValue gain;              // detector units an electron
   CalibrationValue frame_interval_s;  // from one frame of a time series to the next
 
   // Things worth telling: "2 candidate scan shapes did not fit", "the file says pixels, no k calibration".

@@ -31,8 +31,7 @@ void TimeAverage::average(std::span<float> patterns,
     }
   }
   for (std::size_t i = 0; i < patterns.size(); ++i) {
-    patterns[i] =
-        counts[i] > 0 ? static_cast<float>(sums[i] / counts[i]) : std::numeric_limits<float>::quiet_NaN();
+    patterns[i] = counts[i] > 0 ? static_cast<float>(sums[i] / counts[i]) : std::numeric_limits<float>::quiet_NaN();
   }
 }
 

@@ -7,9 +7,9 @@
 
 namespace mesoglass::scan {
 
-// Reads all frames of a row for each row asked, so that memory does not grow with the series. A pixel's mean is over the
-// frames in which it is finite; NaN where it never is. The gain is the series' over the number of frames, since that is
-// what an electron leaves in the mean.
+// Reads all frames of a row for each row asked, so that memory does not grow with the series. A pixel's mean is over
+// the frames in which it is finite; NaN where it never is. The gain is the series' over the number of frames, since
+// that is what an electron leaves in the mean.
 class TimeAverage : public ScanReader {
  public:
   // `series` must outlive the average.

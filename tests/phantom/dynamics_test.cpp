@@ -16,7 +16,8 @@ TEST(SpeckleDynamics, HasTheCorrelationThatItSays) {
     double mean = 0.0;
     std::vector<double> products(frames, 0.0);
     for (int number = 0; number < series; ++number) {
-      const auto brightness = fluctuating_brightness(3, static_cast<std::uint64_t>(number), frames, 0.5, 0.5 * tau, beta);
+      const auto brightness =
+          fluctuating_brightness(3, static_cast<std::uint64_t>(number), frames, 0.5, 0.5 * tau, beta);
       ASSERT_EQ(brightness.size(), static_cast<std::size_t>(frames));
       mean += static_cast<double>(brightness[5]) / series;
       for (std::size_t lag = 0; lag < products.size(); ++lag) {

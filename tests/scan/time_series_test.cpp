@@ -181,7 +181,7 @@ TEST(TimeSeries, WrittenSeriesComeBackFromAnyRank) {
 TEST(TimeAverage, IsTheMeanOverFiniteValues) {
   const auto path = scratch_folder() / "a.h5";
   auto values = series_values(6, 2, 4, 5);
-  values[7] = std::nanf("");                                              // in one frame
+  values[7] = std::nanf("");                                                                // in one frame
   for (std::size_t frame = 0; frame < 3; ++frame) values[frame * 80 + 31] = std::nanf("");  // in all
   write_emd(path, {3, 2, 2, 4, 5}, values, {"time", "y", "x", "ky", "kx"}, "s", {0.0, 1.0});
   ReadOptions options;
