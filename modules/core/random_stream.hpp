@@ -18,6 +18,7 @@ enum class RandomPurpose : std::uint32_t {
   phantom_counting = 2,
   phantom_background = 3,
   phantom_detector = 4,
+  phantom_dynamics = 5,
   analysis_null_model = 10,
   catalog_domains = 20,
   catalog_types = 21,

@@ -53,6 +53,10 @@ struct AnalysisSettings {
   std::optional<double> local_k_low, local_k_high;  // instead of the ring's width
   double bragg_ratio = 5.0;
 
+  // Time series.
+  std::optional<double> relaxation_stretching;  // instead of fitting it
+  double relaxation_significance = 4.0;         // that a decay needs to be one
+
   bool preview = false;
   double memory_limit_bytes = 1024.0 * 1024.0 * 1024.0;
 };

@@ -224,6 +224,17 @@ void add_analyze_options(OptionTable& table) {
       .unit("1")
       .range(1.0, 1e6)
       .text("Patterns whose highest intensity exceeds this many times the mean at its k are counted as crystalline.");
+  table.group("Time series");
+  table.real("relaxation-stretching")
+      .unit("1")
+      .range(0.2, 3.0)
+      .text(
+          "Exponent beta of the decay of g2 = 1 + A exp(-2 (t/tau)^beta), held at this; default: fitted at every "
+          "position. The ring's k range is that of the local maps.");
+  table.real("relaxation-significance", 4.0)
+      .unit("standard errors")
+      .range(1.0, 100.0)
+      .text("Amplitude that a decay of g2 needs to be taken as one.");
   table.group("Running");
   table.flag("preview").text(
       "Only about 1 % of the scan's rows, no maps: centre, ellipse, transmittance and power in seconds, to check the "
@@ -293,6 +304,8 @@ AnalysisSettings read_analysis_settings(const Options& options) {
   settings.false_positives = options.real("false-positives");
   settings.peak_significance = options.real("peak-significance");
   settings.example_maps = static_cast<int>(options.integer("example-maps"));
+  if (options.has("relaxation-stretching")) settings.relaxation_stretching = options.real("relaxation-stretching");
+  settings.relaxation_significance = options.real("relaxation-significance");
   settings.preview = options.flag("preview");
   settings.memory_limit_bytes = options.real("memory-limit") * 1024.0 * 1024.0;
   return settings;
@@ -345,6 +358,12 @@ void run_analyze(Run& run) {
     const MemoryPlan memory =
         collectively(communicator, [&] { return plan_memory(*scans[area], grid, communicator.size(), settings); });
     tell_memory(run, *scans[area], grid, memory);
+    if (scans[area]->time_frames > 1 && !settings.preview) {
+      tell_time_series(run, *scans[area], collectively(communicator, [&] {
+                         return plan_relaxation(*scans[area], geometries[area], grid, communicator.rank(),
+                                                communicator.size(), settings);
+                       }));
+    }
   }
   const auto pair_distribution =
       collectively(communicator, [&] { return plan_pair_distribution(run, pair_settings, k_range, *scans.front()); });
@@ -354,8 +373,11 @@ void run_analyze(Run& run) {
   const DomainProfile profile = domain_profile_named(options.text("domain-profile"));
   std::vector<AreaResult> areas;
   for (std::size_t area = 0; area < readers.size(); ++area) {
-    areas.push_back(analyse_area(communicator, *readers[area], geometries[area], k_range, thickness_bins, settings,
-                                 run.log(), run.timers()));
+    areas.push_back(scans[area]->time_frames > 1
+                        ? analyse_time_series(communicator, *readers[area], geometries[area], k_range, thickness_bins,
+                                              settings, run.log(), run.timers())
+                        : analyse_area(communicator, *readers[area], geometries[area], k_range, thickness_bins,
+                                       settings, run.log(), run.timers()));
     AreaResult& result = areas.back();
     if (!result.local_maps.empty()) {
       const auto timing = run.timers().time("local maps");

@@ -1,7 +1,9 @@
 #include "diffraction/analyze_summary.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <iterator>
 #include <optional>
 
 #include "core/error.hpp"
@@ -23,6 +25,45 @@ std::optional<std::size_t> largest(const std::vector<double>& values) {
 
 std::string calibration_text(const scan::CalibrationValue& value, const char* unit) {
   return value.value ? fmt::format("{:.5g} {} ({})", *value.value, unit, value.origin) : std::string("unknown");
+}
+
+// The first area's relaxation, and how many positions of all areas have one.
+void summarise_relaxation(Run& run, const SampleResult& sample) {
+  const RelaxationResult& first = *sample.areas.front().relaxation;
+  const std::string unit = first.interval_known ? "s" : "frames";
+  Summary& summary = run.summary();
+  summary.set("relaxation_determined", std::isfinite(sample.relaxation.value[0]), "1",
+              "whether the mean g2 has a relaxation time");
+  const auto number = [&](const std::string& name, std::size_t index, const std::string& its_unit,
+                          const std::string& text) {
+    if (!std::isfinite(sample.relaxation.value[index])) return;
+    summary.set(name, sample.relaxation.value[index], its_unit, text);
+    summary.set(name + "_error", sample.relaxation.error[index], its_unit, "its standard error");
+  };
+  number("relaxation_time", 0, unit, "tau of the mean g2, 1 + A exp(-2 (t/tau)^beta)");
+  number("relaxation_stretching", 1, "1", "beta of the mean g2");
+  number("speckle_contrast", 2, "1", "A of the mean g2");
+  if (!std::isfinite(sample.relaxation.value[0])) {
+    run.log().warning("no relaxation time from the mean g2: {}", state_name(first.mean.state));
+  }
+  std::vector<double> times;
+  std::array<std::int64_t, 6> counts{};
+  for (const AreaResult& area : sample.areas) {
+    for (std::size_t state = 0; state < counts.size(); ++state) counts[state] += area.relaxation->counts[state];
+    std::copy_if(area.relaxation->time.begin(), area.relaxation->time.end(), std::back_inserter(times),
+                 [](double time) { return std::isfinite(time); });
+  }
+  if (!times.empty()) {
+    const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+    std::nth_element(times.begin(), middle, times.end());
+    summary.set("relaxation_time_median", *middle, unit, "median over the positions that have one");
+  }
+  for (std::size_t state = 0; state < counts.size(); ++state) {
+    std::string name = state_name(static_cast<RelaxationState>(state));
+    const std::string text = "positions whose relaxation is: " + name;
+    std::replace(name.begin(), name.end(), ' ', '_');
+    if (counts[state] > 0) summary.set("relaxation_positions_" + name, counts[state], "positions", text);
+  }
 }
 
 }  // namespace
@@ -77,12 +118,33 @@ void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& g
            maps, bytes_text(memory.total_bytes));
 }
 
+void tell_time_series(Run& run, const scan::ScanDescription& scan, const RelaxationPlan& plan) {
+  const auto name = scan.path.filename().string();
+  run.plan("{}: time series of {} frames every {}, read {} time(s) for g2 and once more for every band of its mean",
+           name, scan.time_frames, calibration_text(scan.frame_interval_s, "s"), plan.columns.size());
+  run.plan("{}: g2 of {} k bins x {} angles, {} row(s) at a time; {} of memory a rank", name, plan.ring.bins,
+           plan.ring.angles, plan.rows_a_block, bytes_text(plan.total_bytes));
+  if (!scan.frame_interval_s.value) {
+    run.log().warning("{}: no frame interval, so times are in frames: give --frame-interval", name);
+  }
+}
+
 void check_scans(const std::vector<const scan::ScanDescription*>& scans) {
   const scan::ScanDescription& first = *scans.front();
   for (const scan::ScanDescription* scan : scans) {
-    if (scan->time_frames > 1) {
-      throw input_error("{}: a time series of {} scans (only single scans are analysed): cut one scan out of it",
-                        scan->path.string(), scan->time_frames);
+    if (scan->time_frames == 1 && scan->frame_interval_s.value) {
+      throw input_error(
+          "{}: a frame interval ({}) but a single scan, no time series: leave --frame-interval away, or give "
+          "--time-frames",
+          scan->path.string(), calibration_text(scan->frame_interval_s, "s"));
+    }
+    if (scan->time_frames != first.time_frames || scan->frame_interval_s.value != first.frame_interval_s.value) {
+      throw input_error(
+          "{} and {} cannot be averaged ({} frames every {} and {} every {}): areas of a sample are single scans or "
+          "time "
+          "series with the same times; analyse them in runs of their own",
+          first.path.string(), scan->path.string(), first.time_frames, calibration_text(first.frame_interval_s, "s"),
+          scan->time_frames, calibration_text(scan->frame_interval_s, "s"));
     }
     if (scan->k_per_pixel_inverse_nm.value.has_value() != first.k_per_pixel_inverse_nm.value.has_value() ||
         scan->scan_step_nm.value.has_value() != first.scan_step_nm.value.has_value()) {
@@ -184,6 +246,7 @@ void summarise(Run& run, const SampleResult& sample, double bragg_ratio) {
     number("mro_size_peak_k", strongest->k_peak, k_unit, "k of that type");
     number("mro_area_fraction_peak", strongest->area_fraction, "1", "area fraction of that type in its maps");
   }
+  if (first.relaxation) summarise_relaxation(run, sample);
   summary.set("mro_types", sample.types.size(), "1", "types of MRO found");
   for (std::size_t index = 0; index < sample.types.size(); ++index) {
     const MroType& type = sample.types[index];

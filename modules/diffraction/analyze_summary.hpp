@@ -14,7 +14,9 @@ void tell_scan(Run& run, const scan::ScanDescription& scan);
 void tell_geometry(Run& run, const scan::ScanDescription& scan, const AreaGeometry& geometry);
 void tell_memory(Run& run, const scan::ScanDescription& scan, const PolarGrid& grid, const MemoryPlan& memory);
 
-// Throws input_error for what cannot be analysed together: time series, areas with and without calibration.
+void tell_time_series(Run& run, const scan::ScanDescription& scan, const RelaxationPlan& plan);
+
+// Throws input_error for what cannot be analysed together: areas with and without calibration, or of different times.
 void check_scans(const std::vector<const scan::ScanDescription*>& scans);
 
 // How fast the patterns went through, and how long the disk was waited for.

@@ -22,6 +22,7 @@
 #include "diffraction/type_maps.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
+#include "scan/time_average.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -402,11 +403,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
               result.counts.add(judgement.verdict);
             }
             if (verdicts[position] != static_cast<std::uint8_t>(Verdict::kept)) continue;
-            Point centre = geometry.centre_at(static_cast<double>(row), static_cast<double>(column));
-            if (settings.centre_source == CentreSource::pattern && geometry.disc && !settings.centre) {
-              centre = {result.centre_x_px[position] + geometry.ring_offset.x,
-                        result.centre_y_px[position] + geometry.ring_offset.y};
-            }
+            const Point centre = pattern_centre(geometry, settings, row, column,
+                                                {result.centre_x_px[position], result.centre_y_px[position]});
             pass.add(row, column, pattern, tables.at(centre), scattered[position],
                      thickness_bins.bin_of(result.transmittance[position]));
           }
@@ -570,6 +568,23 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     warn(fmt::format("at {} of {} k the speckles are not larger than the probe ({:.3g} nm): no size there", below_probe,
                      k_range.bins, probe));
   }
+  return result;
+}
+
+AreaResult analyse_time_series(const Communicator& communicator, const scan::ScanReader& series, AreaGeometry geometry,
+                               const KRange& k_range, const ThicknessBins& thickness_bins,
+                               const AnalysisSettings& settings, const Log& log, PhaseTimers& timers) {
+  std::optional<RelaxationResult> relaxation;
+  if (!settings.preview) {
+    const double k_per_pixel = series.description().k_per_pixel_inverse_nm.value.value_or(1.0);
+    const PolarGrid grid{k_range.k_low / k_per_pixel, k_range.k_step / k_per_pixel, k_range.bins, settings.angles};
+    relaxation = analyse_relaxation(communicator, series, geometry, grid, settings, log, timers);
+  }
+  const scan::TimeAverage average(series);
+  geometry.gain = average.description().gain.value.value_or(1.0);
+  AreaResult result = analyse_area(communicator, average, geometry, k_range, thickness_bins, settings, log, timers);
+  if (relaxation && !result.local_maps.empty()) result.local_maps.push_back(relaxation_time_map(*relaxation));
+  result.relaxation = std::move(relaxation);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_statistics.hpp"
 #include "diffraction/polar_sampling.hpp"
+#include "diffraction/relaxation_map.hpp"
 #include "diffraction/survey.hpp"
 #include "diffraction/thickness_bins.hpp"
 #include "diffraction/type_profiles.hpp"
@@ -82,6 +84,7 @@ struct AreaResult {
   std::vector<LocalMap> local_maps;              // none in a preview
   MapRelations relations;                        // between the local maps
   PairDistribution pair_distribution;            // with a composition and a k calibration
+  std::optional<RelaxationResult> relaxation;    // of a time series; none in a preview
   std::vector<std::string> warnings;
 };
 
@@ -126,5 +129,12 @@ struct MemoryPlan {
                                       const AreaGeometry& geometry, const KRange& k_range,
                                       const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
                                       const Log& log, PhaseTimers& timers);
+
+// Of a time series: its relaxation (none in a preview), and the mean over its frames analysed as a scan, with the
+// relaxation times as one more local map. Collective.
+[[nodiscard]] AreaResult analyse_time_series(const Communicator& communicator, const scan::ScanReader& series,
+                                             AreaGeometry geometry, const KRange& k_range,
+                                             const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
+                                             const Log& log, PhaseTimers& timers);
 
 }  // namespace mesoglass::diffraction

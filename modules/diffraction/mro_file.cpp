@@ -8,6 +8,7 @@
 #include "diffraction/heterogeneity_file.hpp"
 #include "diffraction/map_descriptors.hpp"
 #include "diffraction/pair_distribution_file.hpp"
+#include "diffraction/relaxation_file.hpp"
 
 namespace mesoglass::diffraction {
 
@@ -97,6 +98,7 @@ class Writer {
     write_thickness_bins(file_, group, area, k_, n_, length_);
     if (settings_.pair_distribution) write_pair_distribution(file_, group, area, *settings_.pair_distribution);
     write_local_maps(file_, group, area, length_);
+    write_relaxation(file_, group, area, length_);
     example_maps(group, area, y, x);
     calibration(group + "/calibration", area);
   }
@@ -279,6 +281,7 @@ void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings
   writer.separated("/mro/sample/separated_types", sample.separated);
   write_sample_heterogeneity(file, "/mro/sample", sample);
   if (settings.pair_distribution) write_pair_distribution(file, "/mro/sample", sample, *settings.pair_distribution);
+  write_sample_relaxation(file, "/mro/sample", sample);
   writer.types();
 }
 

@@ -39,6 +39,14 @@ double lowest_transmittance(const AreaGeometry& geometry, const AnalysisSettings
   return set_aside ? 0.0 : settings.transmittance_min;
 }
 
+Point pattern_centre(const AreaGeometry& geometry, const AnalysisSettings& settings, std::int64_t row,
+                     std::int64_t column, Point disc_centre) noexcept {
+  if (settings.centre_source == CentreSource::pattern && geometry.disc && !settings.centre) {
+    return {disc_centre.x + geometry.ring_offset.x, disc_centre.y + geometry.ring_offset.y};
+  }
+  return geometry.centre_at(static_cast<double>(row), static_cast<double>(column));
+}
+
 PatternJudge::PatternJudge(const AreaGeometry& geometry, const AnalysisSettings& settings)
     : geometry_(geometry),
       settings_(settings),

@@ -29,6 +29,11 @@ struct PatternCounts {
 // that the user did not give, or where there is no disc.
 [[nodiscard]] double lowest_transmittance(const AreaGeometry& geometry, const AnalysisSettings& settings) noexcept;
 
+// Where the rings of a pattern are centred: on the plane over the scan, or on the pattern's own disc, as the settings
+// say. Pure.
+[[nodiscard]] Point pattern_centre(const AreaGeometry& geometry, const AnalysisSettings& settings, std::int64_t row,
+                                   std::int64_t column, Point disc_centre) noexcept;
+
 // Measures one pattern and decides.
 class PatternJudge {
  public:

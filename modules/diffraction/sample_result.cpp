@@ -263,6 +263,19 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
       areas, [](const AreaResult& a) -> const PairDistribution& { return a.pair_distribution; }, kept_patterns);
   sample.correlations = pool_correlations(areas);
   sample.separated = average_separated(areas);
+  if (areas.front().relaxation) {
+    const Weight measured = [](const AreaResult& a) {
+      return static_cast<double>(a.scan_ny * a.scan_nx - a.relaxation->positions_in(RelaxationState::not_measured));
+    };
+    sample.g2 = average(
+        areas, [](const auto& a) -> const auto& { return a.relaxation->mean_g2; },
+        [](const auto& a) -> const auto& { return a.relaxation->mean_g2_error; }, measured);
+    sample.g2_fit = average(
+        areas, [](const auto& a) -> const auto& { return a.relaxation->mean_fit; }, {}, measured);
+    sample.relaxation = average(
+        areas, [](const auto& a) -> const auto& { return a.relaxation->mean_numbers; },
+        [](const auto& a) -> const auto& { return a.relaxation->mean_number_errors; }, measured);
+  }
   const auto k = sample.k();
   sample.types = find_mro_types({k, sample.size.value, sample.size.error, sample.area_fraction.value,
                                  sample.area_fraction.error, sample.order.value, sample.order.error},

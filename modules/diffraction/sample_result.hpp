@@ -54,6 +54,8 @@ struct SampleResult {
   PairDistributionCurves pair_distribution;
   PooledCorrelations correlations;
   std::vector<SeparatedType> separated;  // seen in areas with more than half of the kept patterns
+  // Of time series, else empty: mean g2 at every lag, its fit, and tau, beta, A of the fit.
+  Curve g2, g2_fit, relaxation;
   std::vector<MroType> types;
 
   [[nodiscard]] std::vector<double> k() const { return k_range.values(); }

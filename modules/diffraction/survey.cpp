@@ -117,9 +117,17 @@ double median(std::vector<double> values) {
 
 std::vector<std::int64_t> survey_rows(const scan::ScanDescription& scan) {
   const std::int64_t wanted = std::max(least_rows, (survey_patterns + scan.scan_nx - 1) / scan.scan_nx);
-  const std::int64_t count = std::min(wanted, scan.scan_ny);
+  const std::int64_t count = std::min(wanted, scan.total_rows());
+  // Through the series once, and as often over the scan's rows as there are rows to read for.
+  const std::int64_t laps = std::max<std::int64_t>(1, count / scan.scan_ny);
   std::vector<std::int64_t> rows;
-  for (std::int64_t i = 0; i < count; ++i) rows.push_back((2 * i + 1) * scan.scan_ny / (2 * count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t frame = (2 * i + 1) * scan.time_frames / (2 * count);
+    const std::int64_t row = (2 * i + 1) * laps * scan.scan_ny / (2 * count) % scan.scan_ny;
+    rows.push_back(frame * scan.scan_ny + row);
+  }
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return rows;
 }
 
@@ -200,13 +208,13 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
     const DiscMeter meter(geometry.shape, geometry.good, geometry.aperture_radius_px);
     std::vector<DiscSample> own;
     collectively(communicator, [&] {
-      for_each_pattern(reader, rows, geometry.good,
-                       [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
-                         const DiscMeasurement disc = meter.measure(pattern, geometry.disc->centre);
-                         if (!disc.finite || !(disc.total > 0.0) || !std::isfinite(disc.centre.x)) return;
-                         own.push_back({{static_cast<double>(row), static_cast<double>(column), disc.centre},
-                                        disc.disc / settings.vacuum_intensity.value_or(disc.total)});
-                       });
+      for_each_pattern(
+          reader, rows, geometry.good, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
+            const DiscMeasurement disc = meter.measure(pattern, geometry.disc->centre);
+            if (!disc.finite || !(disc.total > 0.0) || !std::isfinite(disc.centre.x)) return;
+            own.push_back({{static_cast<double>(row % scan.scan_ny), static_cast<double>(column), disc.centre},
+                           disc.disc / settings.vacuum_intensity.value_or(disc.total)});
+          });
     });
     const auto samples = communicator.all_gather(std::span<const DiscSample>(own));
     if (samples.empty()) {
@@ -244,13 +252,13 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   if (descan > negligible_px) {
     std::vector<double> aligned_rows(rows.size() * 2 * pixels, 0.0);
     collectively(communicator, [&] {
-      for_each_pattern(reader, rows, geometry.good,
-                       [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
-                         if (!all_finite(pattern)) return;
-                         const Point here = geometry.plane.at(static_cast<double>(row), static_cast<double>(column));
-                         add_shifted(pattern, geometry.shape, geometry.good, {here.x - middle.x, here.y - middle.y},
-                                     std::span<double>(aligned_rows).subspan(place_of(row) * 2 * pixels, 2 * pixels));
-                       });
+      for_each_pattern(
+          reader, rows, geometry.good, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
+            if (!all_finite(pattern)) return;
+            const Point here = geometry.plane.at(static_cast<double>(row % scan.scan_ny), static_cast<double>(column));
+            add_shifted(pattern, geometry.shape, geometry.good, {here.x - middle.x, here.y - middle.y},
+                        std::span<double>(aligned_rows).subspan(place_of(row) * 2 * pixels, 2 * pixels));
+          });
     });
     const auto aligned_sums = sum_in_row_order(communicator, aligned_rows, 2 * pixels);
     aligned_good.assign(pixels, 1);

@@ -41,7 +41,8 @@ struct AreaGeometry {
   }
 };
 
-// Rows of the scan that the survey reads: evenly spread, about 2,000 patterns, all rows of a small scan.
+// Rows (of all time frames) that the survey reads: evenly spread over the scan and the time, about 2,000 patterns, all
+// rows of a small scan.
 [[nodiscard]] std::vector<std::int64_t> survey_rows(const scan::ScanDescription& scan);
 
 // Surveys a scan. Throws input_error on every rank where there is nothing to analyse: patterns smaller than 16 x 16,

@@ -91,6 +91,7 @@ class DomainIndex {
     }
   }
   [[nodiscard]] const std::vector<Speckle>& speckles() const noexcept { return speckles_; }
+  [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
   [[nodiscard]] double bytes() const noexcept {
     return static_cast<double>(entries_.size() * sizeof(Entry) + speckles_.size() * sizeof(Speckle));
   }

@@ -10,6 +10,7 @@
 #include "phantom/domains.hpp"
 #include "phantom/pattern_renderer.hpp"
 #include "phantom/phantom_options.hpp"
+#include "phantom/speckle_dynamics.hpp"
 #include "phantom/truth.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/scan_writer.hpp"
@@ -20,6 +21,8 @@ namespace {
 
 scan::ScanDescription describe(const PhantomModel& model) {
   scan::ScanDescription description;
+  description.time_frames = model.dynamics.frames;
+  description.frame_interval_s.value = model.dynamics.frame_interval_s;
   description.scan_ny = model.scan_ny;
   description.scan_nx = model.scan_nx;
   description.pattern_ny = model.detector.ny;
@@ -37,13 +40,17 @@ enum class Counting { poisson, expected };
 class PatternSource {
  public:
   PatternSource(const PhantomModel& model, const DomainIndex& domains, const BadPixels& bad_pixels, Counting counting)
-      : model_(model), renderer_(model, domains), bad_pixels_(bad_pixels), counting_(counting) {}
+      : model_(model),
+        renderer_(model, domains),
+        dynamics_(model, domains),
+        bad_pixels_(bad_pixels),
+        counting_(counting) {}
 
-  // Returns true where the speckles took more electrons than the film scatters.
-  bool make(std::int64_t scan_y, std::int64_t scan_x, std::span<float> pattern) const {
-    const auto rendered = renderer_.render(scan_y, scan_x, pattern);
+  // `row` counts the rows of all frames. Returns true where the speckles took more electrons than the film scatters.
+  bool make(std::int64_t row, std::int64_t scan_x, std::span<float> pattern) const {
+    const auto rendered = renderer_.render(row % model_.scan_ny, scan_x, pattern, dynamics_.at(row / model_.scan_ny));
     if (counting_ == Counting::poisson) {
-      count_electrons(model_.seed, static_cast<std::uint64_t>(scan_y * model_.scan_nx + scan_x), pattern);
+      count_electrons(model_.seed, static_cast<std::uint64_t>(row * model_.scan_nx + scan_x), pattern);
     }
     const auto at = [&](const std::pair<std::int32_t, std::int32_t>& pixel) -> float& {
       return pattern[static_cast<std::size_t>(pixel.first * model_.detector.nx + pixel.second)];
@@ -58,6 +65,7 @@ class PatternSource {
  private:
   const PhantomModel& model_;
   PatternRenderer renderer_;
+  SpeckleDynamics dynamics_;
   const BadPixels& bad_pixels_;
   Counting counting_;
 };
@@ -69,15 +77,23 @@ void tell_plan(Run& run, const PhantomModel& model, const PhantomOutputs& output
   run.plan("scan {} x {} positions, {} nm apart ({:.1f} x {:.1f} nm), patterns {} x {} pixels of {} nm^-1",
            scan.scan_ny, scan.scan_nx, model.scan_step_nm, model.height_nm(), model.width_nm(), scan.pattern_ny,
            scan.pattern_nx, model.detector.k_per_pixel_inverse_nm);
+  if (scan.time_frames > 1) {
+    run.plan("time series of {} frames, {} s apart, relaxation time {:.4g} to {:.4g} s, exponent {}", scan.time_frames,
+             model.dynamics.frame_interval_s, model.relaxation_time_s(0.0), model.relaxation_time_s(model.width_nm()),
+             model.dynamics.stretching);
+  }
   run.plan("{} MRO types, about {:.0f} domains", model.types.size(), expected_domains(model));
   run.plan("writes {} ({}) and {}", outputs.scan.string(), bytes_text(scan::scan_file_bytes(scan, format)),
            outputs.truth.string());
   const double buffer =
-      static_cast<double>(std::min(blocks.rows_per_block, scan.scan_ny) * scan.values_per_row()) * 4.0;
+      static_cast<double>(std::min(blocks.rows_per_block, scan.total_rows()) * scan.values_per_row()) * 4.0;
   // A domain with its index entry and about a fifth of its vectors lit.
   constexpr double bytes_per_domain = 250.0;
+  constexpr double speckles_a_domain = 1.0;
   run.plan("memory a rank about {}, written in blocks of {} rows",
-           bytes_text(buffer + expected_domains(model) * bytes_per_domain), blocks.rows_per_block);
+           bytes_text(buffer + expected_domains(model) * bytes_per_domain +
+                      SpeckleDynamics::bytes(model, expected_domains(model) * speckles_a_domain)),
+           blocks.rows_per_block);
   // Measured on an AMD Zen 5 core: docs/phantom.md.
   constexpr double seconds_per_pixel = 7e-8;
   run.plan("time about {} on {} rank(s)",
@@ -88,7 +104,7 @@ void tell_plan(Run& run, const PhantomModel& model, const PhantomOutputs& output
 void summarise(Run& run, const PhantomModel& model, const PlantedDomains& planted,
                const std::vector<double>& area_fraction) {
   auto& summary = run.summary();
-  summary.set("patterns", model.scan_ny * model.scan_nx, "1", "diffraction patterns written");
+  summary.set("patterns", model.dynamics.frames * model.scan_ny * model.scan_nx, "1", "diffraction patterns written");
   summary.set("domains", static_cast<std::int64_t>(planted.domains.size()), "1", "MRO domains planted");
   const auto sizes = realised_speckle_size_nm(model, planted);
   for (std::size_t i = 0; i < model.types.size(); ++i) {

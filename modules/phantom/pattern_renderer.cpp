@@ -166,7 +166,8 @@ void PatternRenderer::add_spot(double x, double y, double sigma_px, double elect
   }
 }
 
-RenderedPattern PatternRenderer::render(std::int64_t scan_y, std::int64_t scan_x, std::span<float> electrons) const {
+RenderedPattern PatternRenderer::render(std::int64_t scan_y, std::int64_t scan_x, std::span<float> electrons,
+                                        std::span<const float> brightness) const {
   const double x_nm = static_cast<double>(scan_x) * model_.scan_step_nm;
   const double y_nm = static_cast<double>(scan_y) * model_.scan_step_nm;
   const auto centre = model_.centre_px(scan_y, scan_x);
@@ -185,10 +186,12 @@ RenderedPattern PatternRenderer::render(std::int64_t scan_y, std::int64_t scan_x
     const double part =
         dose * transmittance * entry.full_part * std::exp(-(dx * dx + dy * dy) * entry.inverse_two_sigma2);
     for (std::uint32_t i = 0; i < entry.speckle_count; ++i) {
-      const auto& speckle = speckles[entry.first_speckle + i];
+      const std::size_t number = entry.first_speckle + i;
+      const auto& speckle = speckles[number];
       const double kx = speckle.kx_inverse_nm * per_pixel;
       const double ky = speckle.ky_inverse_nm * per_pixel;
-      const double amount = part * speckle.excitation;
+      const double shown = brightness.empty() ? 1.0 : static_cast<double>(brightness[number]);
+      const double amount = part * speckle.excitation * shown;
       result.speckle_electrons += amount;
       add_spot(centre_x + distortion_.xx * kx + distortion_.xy * ky,
                centre_y + distortion_.xy * kx + distortion_.yy * ky, speckle.sigma_inverse_nm * per_pixel, amount,

@@ -33,8 +33,10 @@ class PatternRenderer {
   PatternRenderer(const PhantomModel& model, const DomainIndex& domains);
 
   // Electrons expected in every pixel [ky][kx] at a probe position. Disc plus everything else sum to the dose, the disc
-  // to dose * transmittance. Safe to call from any rank for any position.
-  RenderedPattern render(std::int64_t scan_y, std::int64_t scan_x, std::span<float> electrons) const;
+  // to dose * transmittance. `brightness` multiplies the electrons of every speckle of the index; empty = all by 1.
+  // Safe to call from any rank for any position.
+  RenderedPattern render(std::int64_t scan_y, std::int64_t scan_x, std::span<float> electrons,
+                         std::span<const float> brightness = {}) const;
 
  private:
   void add_diffuse(double centre_x, double centre_y, double electrons, std::span<float> pattern) const;

@@ -20,6 +20,11 @@ double PhantomModel::transmittance(double x_nm, double y_nm) const {
   return std::exp(-thickness_nm(x_nm, y_nm) / film.mean_free_path_nm);
 }
 
+double PhantomModel::relaxation_time_s(double x_nm) const {
+  const double place = width_nm() > 0.0 ? std::clamp(x_nm / width_nm(), 0.0, 1.0) : 0.5;
+  return dynamics.relaxation_time_s * std::pow(dynamics.relaxation_ratio, place - 0.5);
+}
+
 std::pair<double, double> PhantomModel::centre_px(std::int64_t scan_y, std::int64_t scan_x) const {
   const auto along = [](std::int64_t index, std::int64_t count) {
     return count > 1 ? static_cast<double>(index) / static_cast<double>(count - 1) - 0.5 : 0.0;

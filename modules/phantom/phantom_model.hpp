@@ -68,6 +68,15 @@ struct Detector {
   double hot_electrons = 1000.0;  // what a hot pixel shows in every pattern
 };
 
+// A time series of scans whose speckles fluctuate (speckle_dynamics.hpp).
+struct Dynamics {
+  std::int64_t frames = 1;  // 1 = a single scan without dynamics
+  double frame_interval_s = 1.0;
+  double relaxation_time_s = 10.0;  // at the middle of the scan
+  double relaxation_ratio = 1.0;    // of the last column's time over the first one's
+  double stretching = 1.0;          // beta
+};
+
 struct PhantomModel {
   std::uint64_t seed = 1;
   std::int64_t scan_ny = 64;
@@ -77,6 +86,7 @@ struct PhantomModel {
   Beam beam;
   Scattering scattering;
   Detector detector;
+  Dynamics dynamics;
   std::vector<MroType> types;
 
   // Probe positions start at (0, 0); x runs along a scan row.
@@ -85,6 +95,8 @@ struct PhantomModel {
   // Film thickness at a place; not below zero.
   [[nodiscard]] double thickness_nm(double x_nm, double y_nm) const;
   [[nodiscard]] double transmittance(double x_nm, double y_nm) const;
+  // relaxation_time_s * relaxation_ratio^(x / width - 1/2); beyond the scan as at its edge.
+  [[nodiscard]] double relaxation_time_s(double x_nm) const;
   // (x, y) of the unscattered beam on the detector, in pixels, at a probe position.
   [[nodiscard]] std::pair<double, double> centre_px(std::int64_t scan_y, std::int64_t scan_x) const;
 };

@@ -32,6 +32,23 @@ void add_phantom_options(OptionTable& table) {
       .range(1e-4, 10.0)
       .text("Scattering vector k = 1/d that one detector pixel spans.");
 
+  table.group("Time series");
+  table.integer("frames", defaults.dynamics.frames)
+      .range(1, 100000)
+      .text("Scans of the same film, one after another, whose speckles fluctuate; 1 = a single scan. Written as EMD.");
+  table.real("frame-interval", defaults.dynamics.frame_interval_s)
+      .unit("s")
+      .range(1e-12, 1e9)
+      .text("Time from one scan to the next.");
+  table.real("relaxation-time", defaults.dynamics.relaxation_time_s)
+      .unit("s")
+      .range(1e-15, 1e15)
+      .text("tau of the speckles' intensity correlation 1 + exp(-2 (t/tau)^beta), at the middle of the scan.");
+  table.real("relaxation-ratio", defaults.dynamics.relaxation_ratio)
+      .range(1e-6, 1e6)
+      .text("tau at the last column over tau at the first; between them ln tau is linear.");
+  table.real("stretching", defaults.dynamics.stretching).range(0.1, 2.0).text("The exponent beta.");
+
   table.group("Beam");
   table.real("voltage", defaults.beam.voltage_v).unit("V").range(1e3, 1e7).text("Accelerating voltage.");
   table.real("probe-fwhm", defaults.beam.probe_fwhm_nm)
@@ -151,6 +168,8 @@ PhantomModel model_from(const Options& options) {
   detector.hot_pixels = options.integer("hot-pixels");
   detector.hot_electrons = options.real("hot-level");
   detector.dead_pixels = options.integer("dead-pixels");
+  model.dynamics = {options.integer("frames"), options.real("frame-interval"), options.real("relaxation-time"),
+                    options.real("relaxation-ratio"), options.real("stretching")};
   for (const auto& text : options.list("type")) model.types.push_back(parse_type(text));
   check_model(model);
   return model;

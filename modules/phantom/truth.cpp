@@ -231,6 +231,27 @@ void write_patterns(Hdf5File& file, const PhantomModel& model) {
       "1", "part of the beam left in the unscattered disc");
 }
 
+// What a time series' speckles were given.
+void write_dynamics(Hdf5File& file, const PhantomModel& model, const std::vector<Domain>& domains) {
+  const Dynamics& dynamics = model.dynamics;
+  if (dynamics.frames <= 1) return;
+  const Shape shape = {static_cast<std::uint64_t>(model.scan_ny), static_cast<std::uint64_t>(model.scan_nx)};
+  std::vector<double> map;
+  for (std::int64_t y = 0; y < model.scan_ny; ++y) {
+    for (std::int64_t x = 0; x < model.scan_nx; ++x) {
+      map.push_back(model.relaxation_time_s(static_cast<double>(x) * model.scan_step_nm));
+    }
+  }
+  file.write("/dynamics/relaxation_time", shape, std::span<const double>(map), "s",
+             "tau of 1 + exp(-2 (t/tau)^beta), the correlation of every speckle's intensity, at a probe position");
+  write_column<double>(
+      file, "/domains/relaxation_time_s", domains.size(),
+      [&](auto i) { return model.relaxation_time_s(domains[i].x_nm); }, "s", "tau of the domain's speckles");
+  file.set_attribute("/dynamics", "frames", dynamics.frames);
+  file.set_attribute("/dynamics", "frame_interval_s", dynamics.frame_interval_s);
+  file.set_attribute("/dynamics", "stretching", dynamics.stretching);
+}
+
 void write_pixels(Hdf5File& file, const std::string& name,
                   const std::vector<std::pair<std::int32_t, std::int32_t>>& pixels, const std::string& text) {
   std::vector<std::int32_t> values;
@@ -245,10 +266,11 @@ void write_pixels(Hdf5File& file, const std::string& name,
 
 void write_truth(Hdf5File& file, const PhantomModel& model, const PlantedDomains& planted, const BadPixels& bad_pixels,
                  const std::vector<double>& area_fraction) {
-  file.write_format("mesoglass truth", 1, 0);
+  file.write_format("mesoglass truth", 1, 1);
   write_domains(file, planted.domains);
   write_types(file, model, planted, area_fraction);
   write_patterns(file, model);
+  write_dynamics(file, model, planted.domains);
   write_pixels(file, "dead_pixels", bad_pixels.dead, "(ky, kx) of pixels that always show 0");
   write_pixels(file, "hot_pixels", bad_pixels.hot, "(ky, kx) of pixels that always show the same large value");
   file.create_group("/calibration");

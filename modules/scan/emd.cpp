@@ -1,4 +1,6 @@
 // EMD files: 1.0 as py4DSTEM 0.14 and later writes it, and 0.x (py4DSTEM 0.13 and older, Prismatic and others).
+#include <algorithm>
+
 #include "scan/hdf5_scan.hpp"
 
 namespace mesoglass::scan {
@@ -25,6 +27,34 @@ void add_axis_calibration(const Hdf5File& file, ScanDescription& description, co
         inverse_nm_from_unit(*step, text_attribute_or_empty(file, pattern_axis, "units"), description.voltage_v.value),
         pattern_axis};
   }
+}
+
+// What the file calls the axes of an array; EMD 1.0 counts them from 0, EMD 0.x from 1.
+std::vector<std::string> axis_names(const Hdf5File& file, const std::string& group, std::size_t axes,
+                                    std::size_t first) {
+  std::vector<std::string> names;
+  for (std::size_t axis = 0; axis < axes; ++axis) {
+    const auto dimension = fmt::format("{}/dim{}", group, first + axis);
+    names.push_back(file.exists(dimension) ? text_attribute_or_empty(file, dimension, "name") : "");
+  }
+  return names;
+}
+
+// The dataset of the fast scan axis; "" where there is none.
+std::string scan_axis_of(const std::vector<AxisRole>& roles, const std::string& group, std::size_t first) {
+  const auto found = std::find(roles.begin(), roles.end(), AxisRole::scan_x);
+  if (found == roles.end()) return {};
+  return fmt::format("{}/dim{}", group, first + static_cast<std::size_t>(found - roles.begin()));
+}
+
+void add_time_axis(const Hdf5File& file, ScanDescription& description, const std::vector<AxisRole>& roles,
+                   const std::string& group, std::size_t first) {
+  const auto axis = time_axis_of(roles);
+  if (!axis) return;
+  const auto dimension = fmt::format("{}/dim{}", group, first + *axis);
+  if (!file.exists(dimension)) return;
+  description.frame_interval_s = {
+      frame_interval_if_any(file, dimension, text_attribute_or_empty(file, dimension, "units")), dimension};
 }
 
 void set_if_known(CalibrationValue& target, const std::optional<double>& value, const std::string& origin) {
@@ -75,15 +105,16 @@ std::unique_ptr<ScanReader> open_emd1(const SharedHdf5& open, const ReadOptions&
     candidates.insert(candidates.end(), other_arrays.begin(), other_arrays.end());
   }
   const auto data = choose_dataset(file, candidates, options.dataset, "EMD 1.0");
-  const auto roles = usual_roles(file.path().string(), data, file.shape(data).size());
+  const auto group = parent_of(data);
+  const auto roles =
+      roles_of_named_axes(file.path().string(), data, axis_names(file, group, file.shape(data).size(), 0));
 
   ScanDescription description;
   description.format = "EMD 1.0";
   if (options.voltage_v) description.voltage_v = {options.voltage_v, "given by the user"};
-  const auto group = parent_of(data);
+  add_time_axis(file, description, roles, group, 0);
   const auto last = roles.size() - 1;
-  add_axis_calibration(file, description, roles.size() >= 4 ? fmt::format("{}/dim{}", group, last - 2) : "",
-                       fmt::format("{}/dim{}", group, last));
+  add_axis_calibration(file, description, scan_axis_of(roles, group, 0), fmt::format("{}/dim{}", group, last));
   for (std::string root = parent_of(group);; root = parent_of(root)) {
     add_bundle_calibration(file, description, root);
     if (root == "/") break;
@@ -105,14 +136,15 @@ std::unique_ptr<ScanReader> open_emd0(const SharedHdf5& open, const ReadOptions&
     return false;
   });
   const auto data = choose_dataset(file, candidates, options.dataset, "EMD 0.x");
-  const auto roles = usual_roles(file.path().string(), data, file.shape(data).size());
+  const auto group = parent_of(data);
+  const auto roles =
+      roles_of_named_axes(file.path().string(), data, axis_names(file, group, file.shape(data).size(), 1));
   ScanDescription description;
   description.format = "EMD 0.x";
   if (options.voltage_v) description.voltage_v = {options.voltage_v, "given by the user"};
-  const auto group = parent_of(data);
+  add_time_axis(file, description, roles, group, 1);
   const auto axes = roles.size();
-  add_axis_calibration(file, description, fmt::format("{}/dim{}", group, axes - 2),
-                       fmt::format("{}/dim{}", group, axes));
+  add_axis_calibration(file, description, scan_axis_of(roles, group, 1), fmt::format("{}/dim{}", group, axes));
   return make_hdf5_reader(open, data, roles, std::move(description), options);
 }
 

@@ -1,5 +1,7 @@
 // EMD 1.0 scans as py4DSTEM 0.14 and later reads them: /datacube_root/datacube with axes, and the calibration beside
 // it.
+#include <algorithm>
+
 #include "scan/scan_writers.hpp"
 
 namespace mesoglass::scan {
@@ -24,7 +26,8 @@ class EmdWriter : public ScanWriter {
  public:
   EmdWriter(const Communicator& communicator, const std::filesystem::path& path, const ScanDescription& description,
             IfExists if_exists)
-      : description_(description),
+      : output_ranks_(communicator),
+        description_(description),
         output_(communicator, path, if_exists),
         file_(Hdf5File::create(communicator, output_.temporary_path())) {
     file_.set_attribute("/", "emd_group_type", "file");
@@ -35,20 +38,35 @@ class EmdWriter : public ScanWriter {
     file_.set_attribute(root, "emd_group_type", "root");
     file_.set_attribute(root, "python_class", "Root");
     file_.set_attribute(cube, "emd_group_type", "array");
-    file_.set_attribute(cube, "python_class", "DataCube");
-    file_.create_dataset<float>(cube + "/data", shape(description.scan_ny, description.scan_nx), "detector units",
-                                "diffraction patterns (scan y, scan x, ky, kx)");
+    // A DataCube of py4DSTEM has four axes.
+    file_.set_attribute(cube, "python_class", is_series() ? "Array" : "DataCube");
+    file_.create_dataset<float>(cube + "/data", shape(description.time_frames, description.scan_ny), "detector units",
+                                is_series() ? "diffraction patterns (time, scan y, scan x, ky, kx)"
+                                            : "diffraction patterns (scan y, scan x, ky, kx)");
+    int axis = 0;
+    if (is_series()) write_axis(file_, axis++, "time", description.frame_interval_s, "s");
     // py4DSTEM calls the slow axis x.
-    write_axis(file_, 0, "Rx", description.scan_step_nm, "nm");
-    write_axis(file_, 1, "Ry", description.scan_step_nm, "nm");
-    write_axis(file_, 2, "Qx", inverse_angstrom(), "A^-1");
-    write_axis(file_, 3, "Qy", inverse_angstrom(), "A^-1");
+    write_axis(file_, axis++, "Rx", description.scan_step_nm, "nm");
+    write_axis(file_, axis++, "Ry", description.scan_step_nm, "nm");
+    write_axis(file_, axis++, "Qx", inverse_angstrom(), "A^-1");
+    write_axis(file_, axis, "Qy", inverse_angstrom(), "A^-1");
     write_calibration();
   }
 
   void write_rows(std::int64_t first_row, std::int64_t row_count, std::span<const float> patterns) override {
-    const Shape offset = row_count > 0 ? Shape{static_cast<std::uint64_t>(first_row), 0, 0, 0} : Shape{0, 0, 0, 0};
-    file_.write_part(cube + "/data", offset, shape(row_count, description_.scan_nx), patterns);
+    if (!is_series()) return write_piece(0, first_row, row_count, patterns);
+    // Rows of several frames are several pieces; all ranks write equally many.
+    const std::int64_t ny = description_.scan_ny;
+    const auto pieces =
+        output_ranks_.max(row_count > 0 ? (first_row + row_count - 1) / ny - first_row / ny + 1 : std::int64_t{0});
+    for (std::int64_t piece = 0; piece < pieces; ++piece) {
+      const std::int64_t rows = std::min(row_count, ny - first_row % ny);
+      const auto values = static_cast<std::size_t>(rows * description_.values_per_row());
+      write_piece(first_row / ny, first_row % ny, rows, patterns.first(values));
+      patterns = patterns.subspan(values);
+      first_row += rows;
+      row_count -= rows;
+    }
   }
 
   void commit(const std::function<void(Hdf5File&)>& add_to_hdf5) override {
@@ -58,9 +76,24 @@ class EmdWriter : public ScanWriter {
   }
 
  private:
-  [[nodiscard]] Shape shape(std::int64_t rows, std::int64_t columns) const {
-    return {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(columns),
-            static_cast<std::uint64_t>(description_.pattern_ny), static_cast<std::uint64_t>(description_.pattern_nx)};
+  [[nodiscard]] bool is_series() const { return description_.time_frames > 1; }
+
+  [[nodiscard]] Shape shape(std::int64_t frames, std::int64_t rows) const {
+    Shape result = {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(description_.scan_nx),
+                    static_cast<std::uint64_t>(description_.pattern_ny),
+                    static_cast<std::uint64_t>(description_.pattern_nx)};
+    if (is_series()) result.insert(result.begin(), static_cast<std::uint64_t>(frames));
+    return result;
+  }
+
+  // Rows of one frame, or none. Collective.
+  void write_piece(std::int64_t frame, std::int64_t row, std::int64_t rows, std::span<const float> patterns) {
+    Shape offset(is_series() ? 5 : 4, 0);
+    if (rows > 0) {
+      if (is_series()) offset[0] = static_cast<std::uint64_t>(frame);
+      offset[offset.size() - 4] = static_cast<std::uint64_t>(row);
+    }
+    file_.write_part(cube + "/data", offset, shape(1, rows), patterns);
   }
 
   // py4DSTEM knows Q in 1/A only.
@@ -97,6 +130,7 @@ class EmdWriter : public ScanWriter {
     number("gain", description_.gain.value, "detector units an electron", "what one electron leaves in a pattern");
   }
 
+  const Communicator& output_ranks_;
   ScanDescription description_;
   AtomicOutput output_;
   Hdf5File file_;

@@ -32,12 +32,13 @@ bool fits(const ShapeCandidate& shape, std::int64_t frame_bytes, std::int64_t fi
          shape.ny * shape.nx * frame_bytes == file_bytes;
 }
 
-[[noreturn]] void refuse_shape(const Path& path, std::int64_t bytes, const std::vector<ShapeCandidate>& candidates) {
+[[noreturn]] void refuse_shape(const std::string& what, std::int64_t bytes,
+                               const std::vector<ShapeCandidate>& candidates) {
   std::string message = fmt::format(
       "no scan shape fits {} ({} bytes = {} frames of {} bytes with footer and {} bytes over, or {} frames of {} bytes "
       "without footer and {} bytes over; tried:",
-      path.string(), bytes, bytes / empad_frame_bytes, empad_frame_bytes, bytes % empad_frame_bytes,
-      bytes / empad_pattern_bytes, empad_pattern_bytes, bytes % empad_pattern_bytes);
+      what, bytes, bytes / empad_frame_bytes, empad_frame_bytes, bytes % empad_frame_bytes, bytes / empad_pattern_bytes,
+      empad_pattern_bytes, bytes % empad_pattern_bytes);
   for (const auto& shape : candidates) {
     const double frames = static_cast<double>(shape.ny) * static_cast<double>(shape.nx);
     message += fmt::format(" {} = {} x {} = {:.0f} frames = {:.0f} bytes with or {:.0f} without footer;", shape.origin,
@@ -69,7 +70,8 @@ ChosenShape choose_shape(const Path& path, std::int64_t bytes, const std::option
       return {candidates[i], frame_bytes};
     }
   }
-  refuse_shape(path, bytes, candidates);
+  const std::string part = options.time_frames ? fmt::format("each of the {} scans in ", *options.time_frames) : "";
+  refuse_shape(part + path.string(), bytes, candidates);
 }
 
 void add_calibration(ScanDescription& description, const EmpadSidecar& sidecar, const std::string& xml_name,
@@ -101,7 +103,14 @@ std::unique_ptr<ScanReader> open_raw(const Path& path, const std::optional<Path>
   description.path = path;
   description.files.push_back(path);
   if (xml) description.files.push_back(*xml);
-  const auto chosen = choose_shape(path, bytes, sidecar, options, description.remarks);
+  // Of a time series the bytes of one scan decide.
+  description.time_frames = options.time_frames.value_or(1);
+  if (bytes % description.time_frames != 0) {
+    throw input_error("--time-frames {} does not divide the {} bytes of {}: give the number of scans in the file",
+                      description.time_frames, bytes, path.string());
+  }
+  const std::int64_t scan_bytes = bytes / description.time_frames;
+  const auto chosen = choose_shape(path, scan_bytes, sidecar, options, description.remarks);
   const bool has_footer = chosen.frame_bytes == empad_frame_bytes;
   description.format = has_footer ? "EMPAD v1" : "EMPAD without footer (processed, or an EMPAD-G2 export)";
   description.scan_ny = chosen.shape.ny;

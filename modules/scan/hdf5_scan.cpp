@@ -1,6 +1,7 @@
 #include "scan/hdf5_scan.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -132,7 +133,7 @@ class Hdf5Reader : public ScanReader {
           number = d.scan_nx;
           break;
         case AxisRole::scan_flat:
-          first = row * d.scan_nx;
+          first = (time_axis_of(roles_) ? row : frame * d.scan_ny + row) * d.scan_nx;
           number = rows * d.scan_nx;
           break;
         case AxisRole::pattern_y:
@@ -155,7 +156,8 @@ class Hdf5Reader : public ScanReader {
   std::vector<AxisRole> roles_;
 };
 
-void fold_positions(ScanDescription& description, std::int64_t positions, const ReadOptions& options) {
+void fold_positions(ScanDescription& description, std::int64_t stored, bool has_time_axis, const ReadOptions& options) {
+  const std::int64_t positions = has_time_axis ? stored : split_time_frames(description, stored, options);
   if (!options.scan_shape) {
     description.scan_ny = 1;
     description.scan_nx = positions;
@@ -194,6 +196,30 @@ std::vector<AxisRole> usual_roles(const std::string& path, const std::string& da
   }
 }
 
+std::vector<AxisRole> roles_of_named_axes(const std::string& path, const std::string& dataset,
+                                          const std::vector<std::string>& names) {
+  using enum AxisRole;
+  const auto is_time = [](std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    return name == "time" || name == "t";
+  };
+  const auto found = std::find_if(names.begin(), names.end(), is_time);
+  const auto place = static_cast<std::size_t>(found - names.begin());
+  if (names.size() < 3 || names.size() > 5 || place + 2 >= names.size()) {
+    return usual_roles(path, dataset, names.size());
+  }
+  auto roles = usual_roles(path, dataset, names.size() - 1);  // without the time
+  roles.insert(roles.begin() + static_cast<std::ptrdiff_t>(place), time);
+  return roles;
+}
+
+std::optional<std::size_t> time_axis_of(const std::vector<AxisRole>& roles) {
+  const auto found = std::find(roles.begin(), roles.end(), AxisRole::time);
+  if (found == roles.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - roles.begin());
+}
+
 std::unique_ptr<ScanReader> make_hdf5_reader(const SharedHdf5& open, const std::string& dataset,
                                              const std::vector<AxisRole>& roles, ScanDescription description,
                                              const ReadOptions& options) {
@@ -227,6 +253,13 @@ std::unique_ptr<ScanReader> make_hdf5_reader(const SharedHdf5& open, const std::
     switch (roles[axis]) {
       case AxisRole::time:
         description.time_frames = extent;
+        if (extent == 1) description.remarks.push_back("a time axis of one frame: read as a single scan");
+        if (chunk_extent > 1) {
+          description.remarks.push_back(fmt::format(
+              "its chunks hold {} frames and are read once for each of them: `h5repack -l CHUNK=1x...` would make "
+              "reading faster",
+              chunk_extent));
+        }
         break;
       case AxisRole::scan_y:
         description.scan_ny = extent;
@@ -255,7 +288,7 @@ std::unique_ptr<ScanReader> make_hdf5_reader(const SharedHdf5& open, const std::
   }
   const bool flat = std::find(roles.begin(), roles.end(), AxisRole::scan_flat) != roles.end();
   if (flat) {
-    fold_positions(description, flat_positions, options);
+    fold_positions(description, flat_positions, time_axis_of(roles).has_value(), options);
     description.row_alignment = std::max<std::int64_t>(1, flat_chunk / std::max<std::int64_t>(1, description.scan_nx));
   } else if (options.scan_shape &&
              (options.scan_shape->first != description.scan_ny || options.scan_shape->second != description.scan_nx)) {
@@ -363,6 +396,25 @@ std::optional<double> axis_step_if_any(const Hdf5File& file, const std::string& 
   const double step = std::fabs(ends[1] - ends[0]);
   if (!std::isfinite(step) || step == 0.0) return std::nullopt;
   return step;
+}
+
+std::optional<double> frame_interval_if_any(const Hdf5File& file, const std::string& dataset, const std::string& unit) {
+  const auto step = axis_step_if_any(file, dataset);
+  if (!step) return std::nullopt;
+  constexpr std::uint64_t most_values = std::uint64_t{1} << 24;
+  constexpr double tolerance = 0.02;  // clocks jitter
+  std::vector<double> times(static_cast<std::size_t>(std::min(file.shape(dataset)[0], most_values)));
+  file.read_part_alone<double>(dataset, {0}, {times.size()}, times);
+  const double mean = (times.back() - times.front()) / static_cast<double>(times.size() - 1);
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    const double here = times[i] - times[i - 1];
+    if (std::fabs(here - mean) <= tolerance * std::fabs(mean)) continue;
+    throw input_error(
+        "{}: the frames of {} are not evenly spaced (frame {} comes {:.6g} after the one before it, on average {:.6g}; "
+        "correlations are over equal times): cut out a part that is even, or resample it",
+        file.path().string(), dataset, i + 1, here, mean);
+  }
+  return seconds_from_unit(std::fabs(mean), unit);
 }
 
 }  // namespace mesoglass::scan

@@ -16,6 +16,13 @@ enum class AxisRole { time, scan_y, scan_x, scan_flat, pattern_y, pattern_x, sin
 // (ky, kx), (position, ky, kx), (y, x, ky, kx) or (time, y, x, ky, kx) for 2 to 5 axes. Throws input_error.
 [[nodiscard]] std::vector<AxisRole> usual_roles(const std::string& path, const std::string& dataset, std::size_t axes);
 
+// The same for axes with names, in storage order ("" where there is none): one called "time" or "t" before the
+// pattern's own is the time, wherever it stands, and what is left are no, flat or two scan axes. Throws input_error.
+[[nodiscard]] std::vector<AxisRole> roles_of_named_axes(const std::string& path, const std::string& dataset,
+                                                        const std::vector<std::string>& names);
+// Which axis is the time; nothing where none is.
+[[nodiscard]] std::optional<std::size_t> time_axis_of(const std::vector<AxisRole>& roles);
+
 // Makes the reader of `dataset`, whose axes have these roles in storage order (time, y, x, ky, kx, with `single` ones
 // anywhere, of which index 0 is read). Completes the description: path, dataset, sizes, element type, chunks,
 // compression; the caller has set format and calibration. A flat axis of positions is folded by the user's scan shape.
@@ -43,5 +50,10 @@ enum class AxisRole { time, scan_y, scan_x, scan_flat, pattern_y, pattern_x, sin
 [[nodiscard]] std::string single_text_or_empty(const Hdf5File& file, const std::string& dataset);
 // Distance between the first two values of an axis dataset (both linear and full axes have two), or nothing.
 [[nodiscard]] std::optional<double> axis_step_if_any(const Hdf5File& file, const std::string& dataset);
+
+// The interval, in seconds, of a time axis stored as its values (two of a linear axis, or all) in this unit; nothing
+// where there are no values or the unit is none of time. Throws input_error where the values are not evenly spaced.
+[[nodiscard]] std::optional<double> frame_interval_if_any(const Hdf5File& file, const std::string& dataset,
+                                                          const std::string& unit);
 
 }  // namespace mesoglass::scan

@@ -38,7 +38,7 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
   const auto data = choose_dataset(file, candidates, options.dataset, "HyperSpy");
   const auto group = data.substr(0, data.size() - std::string("/data").size());
   const auto axes = file.shape(data).size();
-  const auto roles = usual_roles(path, data, axes);
+  std::vector<std::string> names;
   // The array's axes stand with navigation first; a signal that is not an image has a last but one navigation axis.
   for (std::size_t axis = 0; axis < axes; ++axis) {
     const auto name = fmt::format("{}/axis-{}", group, axis);
@@ -52,7 +52,9 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
           "diffraction patterns",
           path, data, axis, *navigate ? "" : "not");
     }
+    names.push_back(text_attribute_or_empty(file, name, "name"));
   }
+  const auto roles = roles_of_named_axes(path, data, names);
   ScanDescription description;
   description.format = "HyperSpy";
   const std::string instrument = group + "/metadata/Acquisition_instrument/TEM";
@@ -70,9 +72,15 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
     description.k_per_pixel_inverse_nm = {inverse_nm_from_unit(*scale, unit, description.voltage_v.value),
                                           fmt::format("{}/axis-{}", group, axes - 1)};
   }
-  if (axes >= 3) {
-    if (const auto [scale, unit] = calibration(axes - 3); scale) {
-      description.scan_step_nm = {nm_from_unit(*scale, unit), fmt::format("{}/axis-{}", group, axes - 3)};
+  for (std::size_t axis = 0; axis + 2 < axes; ++axis) {
+    const auto [scale, unit] = calibration(axis);
+    const auto name = fmt::format("{}/axis-{}", group, axis);
+    if (roles[axis] == AxisRole::time) {
+      // An axis without a scale lists its values.
+      const auto interval = scale ? seconds_from_unit(*scale, unit) : frame_interval_if_any(file, name + "/axis", unit);
+      description.frame_interval_s = {interval, name};
+    } else if (scale) {
+      description.scan_step_nm = {nm_from_unit(*scale, unit), name};
     }
   }
   return make_hdf5_reader(open, data, roles, std::move(description), options);

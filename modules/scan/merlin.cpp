@@ -89,7 +89,7 @@ std::unique_ptr<ScanReader> open_merlin(const Path& path, const ReadOptions& opt
 
   const std::int64_t frame = description.pixels() * header.element.type.bytes;
   const std::int64_t stride = header.header_bytes + frame;
-  const std::int64_t frames = bytes / stride;
+  std::int64_t frames = bytes / stride;
   if (frames < 1 || bytes % stride != 0) {
     throw input_error(
         "{} has {} bytes, which is {} frames of {} bytes ({} header and {} x {} pixels of {} bytes) and {} "
@@ -97,14 +97,15 @@ std::unique_ptr<ScanReader> open_merlin(const Path& path, const ReadOptions& opt
         path.string(), bytes, frames, stride, header.header_bytes, header.ny, header.nx, header.element.type.bytes,
         bytes % stride);
   }
+  frames = split_time_frames(description, frames, options);
   description.scan_nx = frames;
   auto header_file = path;
   header_file.replace_extension(".hdr");
   if (options.scan_shape) {
     const auto [ny, nx] = *options.scan_shape;
     if (nx > frames || ny != frames / nx || ny * nx != frames) {
-      throw input_error("--scan-shape {}x{} does not fit {} ({} frames): give rows x columns with that product", ny, nx,
-                        path.string(), frames);
+      throw input_error("--scan-shape {}x{} does not fit {} ({} frames a scan): give rows x columns with that product",
+                        ny, nx, path.string(), frames);
     }
     description.scan_ny = ny;
     description.scan_nx = nx;

@@ -12,6 +12,15 @@ std::string signal_of(const Hdf5File& file, const std::string& group) {
   return file.is_dataset(data) ? data : std::string();
 }
 
+std::vector<std::string> text_attributes_or_empty(const Hdf5File& file, const std::string& object,
+                                                  const std::string& name) {
+  try {
+    return file.attribute_texts(object, name);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<ScanReader> open_nexus(const SharedHdf5& open, const ReadOptions& options) {
@@ -46,9 +55,18 @@ std::unique_ptr<ScanReader> open_nexus(const SharedHdf5& open, const ReadOptions
     }
   }
   const auto data = choose_dataset(file, candidates, options.dataset, "NeXus");
-  const auto roles = usual_roles(file.path().string(), data, file.shape(data).size());
+  const std::string group = data.substr(0, data.find_last_of('/'));
+  std::vector<std::string> names;
+  if (file.has_attribute(group, "axes")) names = text_attributes_or_empty(file, group, "axes");
+  names.resize(file.shape(data).size());
+  const auto roles = roles_of_named_axes(file.path().string(), data, names);
   ScanDescription description;
   description.format = "NeXus";
+  if (const auto time = time_axis_of(roles); time && file.is_dataset(group + "/" + names[*time])) {
+    const std::string axis = group + "/" + names[*time];
+    description.frame_interval_s = {frame_interval_if_any(file, axis, text_attribute_or_empty(file, axis, "units")),
+                                    axis};
+  }
   return make_hdf5_reader(open, data, roles, std::move(description), options);
 }
 

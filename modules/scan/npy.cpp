@@ -28,9 +28,11 @@ std::unique_ptr<ScanReader> open_npy(const Path& path, const ReadOptions& option
   description.files = {path};
   description.pattern_ny = shape[axes - 2];
   description.pattern_nx = shape[axes - 1];
-  description.scan_nx = axes >= 3 ? shape[axes - 3] : 1;
+  if (axes == 3) description.scan_nx = split_time_frames(description, shape[0], options);
+  if (axes >= 4) description.scan_nx = shape[axes - 3];
+  if (axes == 2) description.scan_nx = 1;
   description.scan_ny = axes >= 4 ? shape[axes - 4] : 1;
-  description.time_frames = axes == 5 ? shape[0] : 1;
+  if (axes == 5) description.time_frames = shape[0];
   if (options.scan_shape) {
     const auto [ny, nx] = *options.scan_shape;
     const double stored = static_cast<double>(description.scan_ny) * static_cast<double>(description.scan_nx);

@@ -113,7 +113,17 @@ std::unique_ptr<ScanReader> open_hdf5(const Path& path, const ReadOptions& optio
 }
 
 std::unique_ptr<ScanReader> open_scan(const Communicator& communicator, const Path& path, const ReadOptions& options) {
-  auto reader = collectively(communicator, [&] { return open_by_content(path, options); });
+  auto reader = collectively(communicator, [&] {
+    auto opened = open_by_content(path, options);
+    const auto& scan = opened->description();
+    if (options.time_frames && scan.time_frames != *options.time_frames) {
+      throw input_error(
+          "--time-frames {} contradicts {}, which says itself that it holds {} scan(s) of {} x {} positions: leave the "
+          "option away",
+          *options.time_frames, path.string(), scan.time_frames, scan.scan_ny, scan.scan_nx);
+    }
+    return opened;
+  });
   if (options.collective) reader->open_together(communicator);
   return reader;
 }

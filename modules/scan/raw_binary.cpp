@@ -19,6 +19,7 @@ std::unique_ptr<ScanReader> open_raw_binary(const Path& path, const ReadOptions&
   description.files = {path};
   std::tie(description.scan_ny, description.scan_nx) = *options.scan_shape;
   std::tie(description.pattern_ny, description.pattern_nx) = *options.pattern_shape;
+  description.time_frames = options.time_frames.value_or(1);
   description.element_type = element->type;
   description.big_endian = element->big_endian;
   finish_description(description, options);
@@ -37,9 +38,10 @@ std::unique_ptr<ScanReader> open_raw_binary(const Path& path, const ReadOptions&
   const auto actual = static_cast<double>(bytes);
   if (actual != needed && actual != without_last_gap) {
     throw input_error(
-        "{} has {} bytes but the stated layout needs {:.0f} ({} header + {} x {} patterns of {} bytes): "
-        "correct --scan-shape, --pattern-shape, --element, --header-bytes or --frame-stride",
-        path.string(), bytes, needed, options.header_bytes, description.scan_ny, description.scan_nx, stride);
+        "{} has {} bytes but the stated layout needs {:.0f} ({} header + {} scan(s) of {} x {} patterns of {} "
+        "bytes): correct --scan-shape, --pattern-shape, --time-frames, --element, --header-bytes or --frame-stride",
+        path.string(), bytes, needed, options.header_bytes, description.time_frames, description.scan_ny,
+        description.scan_nx, stride);
   }
   return make_frame_reader(std::move(description), {options.header_bytes, stride, *element});
 }

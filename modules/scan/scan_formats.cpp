@@ -41,6 +41,7 @@ void finish_description(ScanDescription& description, const ReadOptions& options
   apply(description.scan_step_nm, options.scan_step_nm);
   apply(description.voltage_v, options.voltage_v);
   apply(description.gain, options.gain);
+  apply(description.frame_interval_s, options.frame_interval_s);
 
   constexpr std::int64_t largest_side = std::int64_t{1} << 16;
   constexpr double largest_patterns = 1e12;
@@ -54,6 +55,16 @@ void finish_description(ScanDescription& description, const ReadOptions& options
         "damaged or its axes are in an unknown order",
         d.path.string(), d.time_frames, d.scan_ny, d.scan_nx, d.pattern_ny, d.pattern_nx);
   }
+}
+
+std::int64_t split_time_frames(ScanDescription& description, std::int64_t patterns, const ReadOptions& options) {
+  const std::int64_t frames = options.time_frames.value_or(1);
+  if (patterns % frames != 0) {
+    throw input_error("--time-frames {} does not divide the {} patterns of {}: give the number of scans in the file",
+                      frames, patterns, description.path.string());
+  }
+  description.time_frames = frames;
+  return patterns / frames;
 }
 
 std::optional<double> inverse_nm_from_unit(double value, const std::string& unit, std::optional<double> voltage_v) {
@@ -76,6 +87,17 @@ std::optional<double> nm_from_unit(double value, const std::string& unit) {
   if (plain == "um" || plain == "\xC2\xB5m" || plain == "\xCE\xBCm") return value * 1e3;
   if (plain == "m") return value * units::nm_per_m;
   if (is_angstrom(plain)) return value * units::nm_per_angstrom;
+  return std::nullopt;
+}
+
+std::optional<double> seconds_from_unit(double value, const std::string& unit) {
+  const std::string plain = plain_unit(unit);
+  if (plain == "s" || plain == "sec" || plain == "second" || plain == "seconds") return value;
+  if (plain == "ms") return value * 1e-3;
+  if (plain == "us" || plain == "\xC2\xB5s" || plain == "\xCE\xBCs") return value * 1e-6;
+  if (plain == "ns") return value * 1e-9;
+  if (plain == "min") return value * 60.0;
+  if (plain == "h") return value * 3600.0;
   return std::nullopt;
 }
 

@@ -47,10 +47,17 @@ using SharedHdf5 = std::shared_ptr<OpenHdf5>;
 // Puts the user's calibration over the file's and refuses dimensions that no detector has. Pure.
 void finish_description(ScanDescription& description, const ReadOptions& options);
 
+// Makes `patterns` that lie one after another into the scans that --time-frames says, sets the description's
+// time_frames and returns the patterns of one scan. Throws input_error where they do not divide.
+[[nodiscard]] std::int64_t split_time_frames(ScanDescription& description, std::int64_t patterns,
+                                             const ReadOptions& options);
+
 // nm^-1 (or nm) per pixel from a size and its unit's name as files spell it ("A^-1", "1/nm", "[n_m^-1]", "mrad" with
 // the voltage), or nothing where the unit says no length. Pure.
 [[nodiscard]] std::optional<double> inverse_nm_from_unit(double value, const std::string& unit,
                                                          std::optional<double> voltage_v);
 [[nodiscard]] std::optional<double> nm_from_unit(double value, const std::string& unit);
+// Seconds from a unit of time ("s", "ms", "min"), or nothing where the unit says none. Pure.
+[[nodiscard]] std::optional<double> seconds_from_unit(double value, const std::string& unit);
 
 }  // namespace mesoglass::scan

@@ -51,6 +51,16 @@ void add_scan_options(OptionTable& table) {
       .text(
           "Counts or units that one electron leaves in a pattern: 1 for a counting detector. Shot noise is computed "
           "from it.");
+  table.integer("time-frames")
+      .range(2, 1e9)
+      .unit("scans")
+      .text(
+          "The file's patterns are so many scans of the same positions, one after another: a time series, in a file "
+          "that has no time axis of its own.");
+  table.real("frame-interval")
+      .unit("s")
+      .range(1e-12, 1e9)
+      .text("Time from one scan of a time series to the next; wins over the file's time axis.");
   table.text("dataset", "")
       .text("Path of the patterns inside an HDF5 file that holds several, for example /entry/data.");
   table.text("hdf5-reading", "collective")
@@ -79,6 +89,8 @@ ReadOptions read_scan_options(const Options& options) {
   if (options.has("scan-step")) result.scan_step_nm = options.real("scan-step");
   if (options.has("voltage")) result.voltage_v = options.real("voltage");
   if (options.has("gain")) result.gain = options.real("gain");
+  if (options.has("time-frames")) result.time_frames = options.integer("time-frames");
+  if (options.has("frame-interval")) result.frame_interval_s = options.real("frame-interval");
   result.dataset = options.text("dataset");
   result.collective = options.text("hdf5-reading") == "collective";
   if (options.has("pattern-shape"))

@@ -7,7 +7,8 @@
 
 namespace mesoglass::scan {
 
-// Declares --scan-shape, --k-per-pixel, --scan-step, --voltage, --gain, --dataset and the raw layout (--pattern-shape,
+// Declares --scan-shape, --k-per-pixel, --scan-step, --voltage, --gain, --time-frames, --frame-interval, --dataset and
+// the raw layout (--pattern-shape,
 // --element, --header-bytes, --frame-stride) in the group "Scan".
 void add_scan_options(OptionTable& table);
 

@@ -29,7 +29,7 @@ struct ScanDescription {
   std::vector<std::filesystem::path> files;  // every file that was read, for the provenance (data first)
   std::string dataset;                       // path inside an HDF5 file, empty elsewhere
 
-  std::int64_t time_frames = 1;  // more than 1 for a time series (5-D input)
+  std::int64_t time_frames = 1;  // more than 1 for a time series: so many scans of the same positions
   std::int64_t scan_ny = 0;
   std::int64_t scan_nx = 0;
   std::int64_t pattern_ny = 0;
@@ -47,7 +47,8 @@ struct ScanDescription {
   CalibrationValue k_per_pixel_inverse_nm;
   CalibrationValue scan_step_nm;
   CalibrationValue voltage_v;
-  CalibrationValue gain;  // detector units an electron
+  CalibrationValue gain;              // detector units an electron
+  CalibrationValue frame_interval_s;  // from one frame of a time series to the next
 
   // Things worth telling: "2 candidate scan shapes did not fit", "the file says pixels, no k calibration".
   std::vector<std::string> remarks;
@@ -66,6 +67,9 @@ struct ReadOptions {
   std::optional<double> scan_step_nm;
   std::optional<double> voltage_v;
   std::optional<double> gain;
+  std::optional<double> frame_interval_s;
+  // Where a file has no time axis of its own: its patterns are so many scans, one after another.
+  std::optional<std::int64_t> time_frames;
   std::string dataset;     // HDF5 path of the patterns, where a file holds several; empty = the one there is
   bool collective = true;  // several ranks read an HDF5 file together
 

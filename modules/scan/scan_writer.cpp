@@ -34,6 +34,12 @@ std::unique_ptr<ScanWriter> create_scan(const Communicator& communicator, const 
   // Every rank has the same arguments, so all throw together.
   const auto format = write_format_of(path);
   if (format == WriteFormat::empad) {
+    if (description.time_frames > 1) {
+      throw Error(ExitCode::bad_input,
+                  fmt::format("EMPAD files hold one scan, not a time series of {}: write EMD (.h5) instead of {}",
+                              description.time_frames, path.string()),
+                  true);
+    }
     if (description.pattern_ny != empad_side || description.pattern_nx != empad_side) {
       throw Error(ExitCode::bad_input,
                   fmt::format("EMPAD files hold patterns of {} x {} pixels, not {} x {}: write EMD (.h5) instead of {}",

@@ -35,8 +35,8 @@ class ScanWriter {
   ScanWriter(const ScanWriter&) = delete;
   ScanWriter& operator=(const ScanWriter&) = delete;
 
-  // Rows [first_row, first_row + row_count) laid out [row][scan x][ky][kx]; a rank that has none left passes 0 rows and
-  // an empty span, so that all call equally often. Throws failure where the disk is full. Collective.
+  // Rows [first_row, first_row + row_count) of total_rows() laid out [row][scan x][ky][kx]; a rank that has none left
+  // passes 0 rows and an empty span, so that all call equally often. Throws failure where the disk is full. Collective.
   virtual void write_rows(std::int64_t first_row, std::int64_t row_count, std::span<const float> patterns) = 0;
 
   // Completes the file(s) and gives them their names. `add_to_hdf5` writes more into an HDF5 scan before it is closed
@@ -47,9 +47,9 @@ class ScanWriter {
   ScanWriter() = default;
 };
 
-// Reserves the file(s) and writes what precedes the patterns. Of the description the shapes and the calibration count;
-// time_frames must be 1. Throws input_error (exists, no folder, shape that the format cannot hold). `communicator` must
-// outlive the writer. Collective.
+// Reserves the file(s) and writes what precedes the patterns. Of the description the shapes and the calibration count.
+// Throws input_error (exists, no folder, shape that the format cannot hold; time series go into EMD only).
+// `communicator` must outlive the writer. Collective.
 [[nodiscard]] std::unique_ptr<ScanWriter> create_scan(const Communicator& communicator,
                                                       const std::filesystem::path& path,
                                                       const ScanDescription& description, IfExists if_exists);

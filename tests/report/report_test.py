@@ -24,7 +24,7 @@ from mesoglass_report.isolated import read_isolated  # noqa: E402
 from mesoglass_report.option_table import OptionTable  # noqa: E402
 
 FIGURES = {"mean-pattern", "thickness", "mro-maps", "mro-size", "mro-area-fraction", "power-map", "mro-order",
-           "thickness-bins", "local-maps", "map-correlations", "sample-differences", "pair-distribution",
+           "thickness-bins", "local-maps", "map-correlations", "sample-differences", "pair-distribution", "relaxation",
            "catalog-map", "stress-strain", "connected-free-volume", "strain-maps", "threshold-strain"}
 
 
@@ -112,15 +112,28 @@ class Report(ProgramTest):
         self.assertAlmostEqual(sample_comparison.two_sided(1.959964, 1.0), 0.05, places=6)
         self.assertEqual(sample_comparison.compare([names["x0"]]), [])
 
+    def test_relaxation_is_read_as_written(self):
+        synthetic.write_mro(self.folder / "x0.h5", "x0", numpy.random.default_rng(1))
+        found = measurement.read_measurement("x0", self.folder / "x0.h5", 1).relaxation
+        self.assertEqual((found.time, found.time_error, found.unit), (4.0, 0.2, "s"))
+        self.assertEqual((found.determined, found.positions), (36 * 48, 40 * 48))
+        self.assertAlmostEqual(found.g2[0], 1.0 + 0.05 * math.exp(-0.5) + 0.001)
+        with h5py.File(self.folder / "x0.h5", "r+") as file:
+            del file["mro/sample/relaxation/g2_fit/data"]
+            file["mro/sample/relaxation/g2_fit/data"] = numpy.zeros(3)
+        with self.assertRaisesRegex(InputError, "different lengths"):
+            measurement.read_measurement("x0", self.folder / "x0.h5", 1)
+
     def test_files_of_older_versions_have_no_local_maps(self):
         synthetic.write_mro(self.folder / "old.h5", "x0", numpy.random.default_rng(1))
         with h5py.File(self.folder / "old.h5", "r+") as file:
             for group in ("mro/sample", "mro/area_000"):
-                del file[f"{group}/heterogeneity"], file[f"{group}/thickness_bins"], file[f"{group}/pair_distribution"]
+                for part in ("heterogeneity", "thickness_bins", "pair_distribution", "relaxation"):
+                    del file[f"{group}/{part}"]
         self.run_ok("mg-report", "--mro", "old.h5", "--output", "report")
         page = PageReader((self.folder / "report" / "report.html").read_text())
         self.assertTrue({"mro-size", "thickness"} <= page.identifiers)
-        self.assertFalse({"local-maps", "thickness-bins", "sample-differences", "pair-distribution"} & page.identifiers)
+        self.assertFalse({"local-maps", "thickness-bins", "sample-differences", "pair-distribution", "relaxation"} & page.identifiers)
 
     def test_each_kind_of_file_is_enough_and_hostile_labels_stay_text(self):
         synthetic.write_all(self.folder)

@@ -81,6 +81,7 @@ def write_mro(path, glass, random):
         put(file, f"{area}/example_map_k/data", numpy.repeat([3.9, 4.3, 5.0], 2), "nm^-1")
         put(file, f"{area}/example_map_phi/data", numpy.tile([0.0, 1.5], 3), "rad")
         write_heterogeneity(file, glass, random, scan_y, scan_x, step)
+        write_relaxation(file, scan_y, scan_x, step)
         calibration = file.create_group(f"{area}/calibration")
         for name, value in (("centre_x_px", 31.2), ("centre_y_px", 32.4), ("ring_radius_px", 18.0),
                             ("ellipse_axis_ratio", 1.02), ("ellipse_angle_rad", 0.0), ("k_per_pixel", 0.22),
@@ -121,6 +122,21 @@ def write_heterogeneity(file, glass, random, scan_y, scan_x, step):
     for name in MAPS:
         emd(file, f"mro/area_000/heterogeneity/maps/{name}", 1.0 + 0.1 * random.normal(size=scan_x.shape) + 0.01 * scan_y,
             ("y", "nm", [0.0, step]), ("x", "nm", [0.0, step]), units="mean free paths" if name == "thickness" else "1")
+
+
+def write_relaxation(file, scan_y, scan_x, step):
+    """A decay of tau = 4 s, and times that grow along x with a gap."""
+    lag = numpy.arange(1.0, 41.0)
+    g2 = 1.0 + 0.05 * numpy.exp(-2.0 * lag / 4.0)
+    for group in ("mro/sample/relaxation", "mro/area_000/relaxation"):
+        for name, values in (("g2", g2 + 0.001), ("g2_error", numpy.full(lag.size, 0.001)), ("g2_fit", g2)):
+            emd(file, f"{group}/{name}", values, ("lag", "s", lag))
+        for name, value in (("relaxation_time", 4.0), ("relaxation_time_error", 0.2), ("stretching", 1.0),
+                            ("stretching_error", 0.05), ("time_unit", "s")):
+            file[group].attrs[name] = value
+    times = 3.0 + 0.05 * scan_x
+    times[:4] = numpy.nan
+    emd(file, "mro/area_000/relaxation/relaxation_time", times, ("y", "nm", [0.0, step]), ("x", "nm", [0.0, step]), units="s")
 
 
 def write_truth(path, glass):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy
 
-from . import heterogeneity
+from . import heterogeneity, relaxation
 from .result_files import ResultFile
 
 CALIBRATION_NAMES = ("centre_x_px", "centre_y_px", "ring_radius_px", "ellipse_axis_ratio", "ellipse_angle_rad",
@@ -73,6 +73,7 @@ class Measurement:
     thickness_bins: heterogeneity.ThicknessBins | None
     heterogeneity: heterogeneity.Heterogeneity | None
     pair_distribution: PairDistribution | None
+    relaxation: relaxation.Relaxation | None
     provenance: dict
 
 
@@ -167,6 +168,7 @@ def read_measurement(label, path, example_maps):
             thickness_bins=heterogeneity.read_thickness_bins(file, sample),
             heterogeneity=heterogeneity.read_heterogeneity(file, sample, area),
             pair_distribution=_pair_distribution(file, sample),
+            relaxation=relaxation.read_relaxation(file, sample, area),
             provenance=file.provenance())
 
 

@@ -161,15 +161,18 @@ def lead(inputs, sequences):
 def build(inputs, options, version, revision):
     """(page text, figures, results): everything that is then written."""
     # Importing matplotlib takes most of a second, so not before the inputs are known to be good.
-    from . import heterogeneity_figures, measurement_figures, page, sample_comparison, simulation_figures, style
+    from . import (heterogeneity_figures, measurement_figures, page, relaxation_figures, sample_comparison,
+                   simulation_figures, style)
 
     palette = style.Palette(inputs.labels())
     # A curve without any finite value is drawn as an empty one, which is no news for stderr.
     warnings.simplefilter("ignore", RuntimeWarning)
+    relaxation = relaxation_figures.relaxation(inputs.measurements, palette)
     compared = sample_comparison.figure(inputs.measurements, palette, COMPARISON_SECTION)
     figures = (measurement_figures.all_figures(inputs.measurements, inputs.truths, palette)
                + ([compared] if compared else [])
                + heterogeneity_figures.all_figures(inputs.measurements, palette)
+               + ([relaxation] if relaxation else [])
                + simulation_figures.all_figures(inputs.catalogs, inputs.deformations, inputs.ensemble, palette))
     comparison = truth_comparison.compare(inputs.measurements, inputs.truths)
     sequences = truth_comparison.sequences(comparison)
@@ -225,7 +228,7 @@ def run(words, version, revision, out, err):
         say(f"read {path} ({label})")
     if options["dry-run"]:
         print(f"{NAME}: plan: {len(inputs.sources)} input files, glasses "
-              f"{', '.join(dict.fromkeys(inputs.labels()))}; writes {folder.final / output.PAGE_NAME} and up to 16 figures "
+              f"{', '.join(dict.fromkeys(inputs.labels()))}; writes {folder.final / output.PAGE_NAME} and up to 17 figures "
               "as PNG and PDF, about 3 MB, in some 10 s", file=err)
         return
     page_text, figures, results = build(inputs, options, version, revision)
