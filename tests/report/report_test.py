@@ -18,7 +18,7 @@ from program_test import BIN, SOURCE, ProgramTest
 
 sys.path.insert(0, str(SOURCE / "modules" / "report"))
 from mesoglass_report import measurement, program, sample_comparison, simulation, style, truth_comparison  # noqa: E402
-from mesoglass_report import heterogeneity_figures, measurement_figures, simulation_figures  # noqa: E402
+from mesoglass_report import heterogeneity_figures, measurement_figures, relaxation_figures, simulation_figures  # noqa: E402
 from mesoglass_report.errors import InputError  # noqa: E402
 from mesoglass_report.isolated import read_isolated  # noqa: E402
 from mesoglass_report.option_table import OptionTable  # noqa: E402
@@ -313,14 +313,15 @@ class Content(unittest.TestCase):
         measurement_figures.all_figures(self.inputs.measurements, self.inputs.truths, self.palette)
         sample_comparison.figure(self.inputs.measurements, self.palette, "Samples")
         heterogeneity_figures.all_figures(self.inputs.measurements, self.palette)
+        relaxation_figures.relaxation(self.inputs.measurements, self.palette)
         simulation_figures.all_figures(self.inputs.catalogs, self.inputs.deformations, self.inputs.ensemble, self.palette)
         return self.drawn
 
     def test_every_figure_is_legible_and_every_axis_has_its_unit(self):
-        unit = re.compile(r"\((nm|nm\$\^\{-1\}\$|nm\$\^\{-2\}\$|nm\$\^3\$|GPa|%|detector units)\)$")
+        unit = re.compile(r"\((nm|nm\$\^\{-1\}\$|nm\$\^\{-2\}\$|nm\$\^3\$|GPa|%|s|detector units)\)$")
         pure = {"Transmittance T", "Patterns", "Intensity over the map's mean", "Area fraction of MRO", "Degree of order, even n combined",
                 "Rotational symmetry n", "Power c$_n$", "Degree of order", "Odd over even c$_n$", "Pearson's r", "Δ area fraction",
-                "Δ order", "Local map", "Structure factor S(k)"}
+                "Δ order", "Local map", "Structure factor S(k)", "Positions", "g$_2$(t) \N{MINUS SIGN} 1"}
         self.assertEqual(len(self.draw_all()), len(FIGURES))
         for figure in self.drawn:
             figure.canvas.draw()

@@ -46,6 +46,10 @@ def _histogram(panel, item, palette):
         edges = numpy.geomspace(times.min() * 0.999, times.max() * 1.001, 21)
         panel.hist(times, edges, color=palette.colour(item.label), alpha=0.85)
         panel.set_xscale("log")
+        # Plain numbers, few enough not to overlap on less than a decade.
+        panel.xaxis.set_major_locator(style.matplotlib.ticker.LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+        panel.xaxis.set_major_formatter(style.matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_minor_formatter(style.matplotlib.ticker.NullFormatter())
     panel.set_xlabel(f"τ ({found.unit})")
     panel.set_ylabel("Positions")
 
