@@ -361,6 +361,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     covariance.emplace(result.grid, shares, static_cast<std::int64_t>(positions), best_kernels());
   }
   std::optional<TypeMaps> type_maps;
+  std::optional<MapDescriber> describer;
   std::vector<double> scattered(positions, 0.0);
   std::int64_t rows_here = 0;
   for (const Range& block : blocks) rows_here += block.size();
@@ -488,7 +489,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     const auto timing = timers.time("maps");
     const double processor_begun = processor_seconds();
     const int lag = largest_lag(scan, settings);
-    std::optional<MapDescriber> describer(std::in_place, scan.scan_ny, scan.scan_nx, settings.angles, lag, kept);
+    describer.emplace(scan.scan_ny, scan.scan_nx, settings.angles, lag, kept);
     const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
     for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator.size()) {
       const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
@@ -522,7 +523,8 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       }
     }
     result.reading.maps_processor_s += processor_seconds() - processor_begun;
-    describer.reset();  // room for those of the bins
+    const bool last_band = band + 1 == memory.bands;
+    if (!last_band || settings.sizes_by_thickness) describer.reset();  // room for patterns, or for those of the bins
     if (settings.sizes_by_thickness) {
       describe_by_thickness(communicator, *stack, row_ranges, kept, lag, settings, result);
     }
@@ -532,7 +534,10 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     const auto timing = timers.time("maps");
     const double processor_begun = processor_seconds();
     type_maps->unmix();
-    describe_separated(communicator, *type_maps, row_ranges, kept, largest_lag(scan, settings), settings, result);
+    if (!describer) {
+      describer.emplace(scan.scan_ny, scan.scan_nx, settings.angles, largest_lag(scan, settings), kept);
+    }
+    describe_separated(communicator, *type_maps, row_ranges, *describer, settings, result);
     result.reading.maps_processor_s += processor_seconds() - processor_begun;
   }
   result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),

@@ -55,9 +55,7 @@ std::vector<TypeUnmixing> separate_types(const KRange& k_range, std::span<const 
 }
 
 void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
-                        std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
-                        AreaResult& result) {
-  MapDescriber describer(result.scan_ny, result.scan_nx, settings.angles, lag, kept);
+                        MapDescriber& describer, const AnalysisSettings& settings, AreaResult& result) {
   for (int first = 0; first < maps.count(); first += communicator.size()) {
     const auto here = maps.exchange(communicator, first, row_ranges);
     const auto all = describe_all(communicator, here, describer, settings);

@@ -22,10 +22,9 @@ namespace mesoglass::diffraction {
 [[nodiscard]] std::vector<TypeUnmixing> separate_types(const KRange& k_range, std::span<const double> covariance,
                                                        std::span<const double> expected, AreaResult& result);
 
-// Area fractions of the kinds told apart, into result.separated. `lag` as for MapDescriber. Collective.
+// Area fractions of the kinds told apart, into result.separated. Collective.
 void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
-                        std::span<const std::uint8_t> kept, int lag, const AnalysisSettings& settings,
-                        AreaResult& result);
+                        MapDescriber& describer, const AnalysisSettings& settings, AreaResult& result);
 
 // Takes off what interpolation between pixels adds to the area of the speckles: of every k, and of the kinds told apart
 // in `result`, its bins of thickness included. Pure but for `result`.
