@@ -52,6 +52,12 @@ ParameterSet material(const Options& options) {
     }
     set.matrix.barrier_mean_ev = set.mro_barrier_mean_ev = options.real("barrier-mean");
   }
+  if (options.has("barrier-spread")) {
+    const double spread = options.real("barrier-spread");
+    set.matrix.barrier_spread =
+        set.matrix.barrier_law == BarrierLaw::normal ? spread * set.matrix.barrier_mean_ev : spread;
+    set.mro_barrier_spread = spread;  // of a uniform law
+  }
   if (options.has("matrix-modes")) set.matrix.modes = static_cast<std::int32_t>(options.integer("matrix-modes"));
   return set;
 }
@@ -221,6 +227,11 @@ void add_catalog_options(OptionTable& table) {
       .unit("eV")
       .range(1e-3, 100.0)
       .text("Mean activation barrier of all zones instead of the set's.");
+  table.real("barrier-spread")
+      .range(0.0, 0.25)
+      .text(
+          "Spread of all zones' barriers over their mean instead of the set's: half width of a uniform law (mg3d, all "
+          "MRO), standard deviation of a normal one (matrix of 2d).");
   table.integer("matrix-modes").range(1, 64).text("Shear modes of a matrix voxel instead of 20.");
 
   table.group("Shear modes");
