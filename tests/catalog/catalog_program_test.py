@@ -50,6 +50,15 @@ class CatalogProgram(ProgramTest):
         self.assertAlmostEqual(summary["mro_volume_fraction"], 0.25, delta=3.4 / 2 / 32**3 + 1e-9)
         self.assertAlmostEqual(summary["domain_diameter_mean"], 2.8, delta=0.05)
 
+    def test_barriers_of_all_zones_can_be_given(self):
+        # mg3d: uniform laws, relative half width; 2d: the matrix is normal, with a standard deviation in eV.
+        for parameters, matrix in (("mg3d", 0.1), ("2d", 0.3)):
+            self.run_ok("mg-catalog", "--glass", "x05", "--parameter-set", parameters, "--nx", 8, "--barrier-mean", 3,
+                        "--barrier-spread", 0.1, "--output", "c.h5", "--overwrite")
+            catalog = content(self.folder / "c.h5")
+            self.assertEqual(catalog["types/barrier_mean_ev"].tolist(), [3.0, 3.0, 3.0])
+            numpy.testing.assert_allclose(catalog["types/barrier_spread"], [matrix, 0.1, 0.1], rtol=1e-15)
+
     def test_two_point_correlation_is_that_of_the_voxels(self):
         for case in (["--parameter-set", "2d", "--nx", 64, "--ny", 20], ["--nx", 24, "--ny", 10, "--nz", 6]):
             self.run_ok("mg-catalog", "--glass", "x05", *case, "--domain-diameter", 4, "--output", "c.h5", "--overwrite",
