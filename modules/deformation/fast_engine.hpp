@@ -79,6 +79,10 @@ class FastEngine final : public Engine {
     double bound = 0.0;
     RandomStream choice;
   };
+  struct Candidates {
+    std::vector<Candidate> within;  // the horizon, in order of time
+    bool horizon_reached = false;   // the next one is beyond it
+  };
   struct Verdict {
     Assessment assessment;
     bool accepted = false;
@@ -139,8 +143,8 @@ class FastEngine final : public Engine {
   // Sums over all ranks. Collective.
   void gather_totals();
   void lower_least_bound();
-  // The next ones within `horizon_s`, in order of time, by the bounds as they are.
-  [[nodiscard]] std::vector<Candidate> draw_candidates(double horizon_s, RandomDraws& draws) const;
+  // The next ones by the bounds as they are.
+  [[nodiscard]] Candidates draw_candidates(double horizon_s, RandomDraws& draws) const;
   [[nodiscard]] Verdict judge(Candidate& candidate);
   [[nodiscard]] Chosen choose_mode(const Assessment& assessment, RandomStream& choice);
   // The place of the first accepted candidate, which becomes `chosen`. Collective.

@@ -29,17 +29,20 @@ void FastEngine::lower_least_bound() {
   settled_ = false;
 }
 
-std::vector<FastEngine::Candidate> FastEngine::draw_candidates(double horizon_s, RandomDraws& draws) const {
+FastEngine::Candidates FastEngine::draw_candidates(double horizon_s, RandomDraws& draws) const {
   const double total_bound = rates_.rate_of(bound_sum_);
   // While temporary softening decays, the first candidate changes the rates that the next one is to be judged by.
   const std::int64_t wanted = live_ages_.empty() ? candidates_at_once : 1;
-  std::vector<Candidate> candidates;
+  Candidates candidates;
   double time_s = 0.0;
-  while (std::ssize(candidates) < wanted) {
+  while (std::ssize(candidates.within) < wanted) {
     time_s += draws.next(RandomPurpose::waiting_time).exponential() / total_bound;
     RandomStream choice = draws.next(RandomPurpose::event_choice);
     ++draws.count;
-    if (!(time_s < horizon_s)) break;
+    if (!(time_s < horizon_s)) {
+      candidates.horizon_reached = true;
+      break;
+    }
     const double share = choice.uniform() * static_cast<double>(bound_sum_);
     WholeNumber position = std::min(static_cast<WholeNumber>(share), bound_sum_ - 1);
     int owner = 0;
@@ -52,7 +55,7 @@ std::vector<FastEngine::Candidate> FastEngine::draw_candidates(double horizon_s,
       candidate.voxel = rates_.find(position);
       candidate.bound = rates_.rate_of_item(candidate.voxel);
     }
-    candidates.push_back(candidate);
+    candidates.within.push_back(candidate);
   }
   return candidates;
 }
@@ -138,24 +141,25 @@ ThermalStep FastEngine::next_event(double horizon_s, RandomDraws& draws) {
       lower_least_bound();
     }
     settle();
-    const bool alive = !live_ages_.empty();
-    std::vector<Candidate> candidates = draw_candidates(horizon_s - elapsed, draws);
-    if (candidates.empty()) {
+    Candidates candidates = draw_candidates(horizon_s - elapsed, draws);
+    if (!candidates.within.empty()) {
+      // Where softening decays, this is the only one; else there is nothing to age.
+      age_live(candidates.within.front().after_s);
+      Chosen chosen;
+      if (const auto first = first_accepted(candidates.within, chosen)) {
+        known_voxel_ = chosen.event.voxel;
+        known_fluctuation_ = chosen.stress_fluctuation;
+        return {elapsed + candidates.within[*first].after_s, chosen.event};
+      }
+    }
+    if (candidates.horizon_reached) {
+      // Softening that still decays had no candidate within the horizon.
       age_live(horizon_s - elapsed);
       return {horizon_s, std::nullopt};
     }
-    // Of the only candidate that is drawn where there is something to age.
-    if (alive) age_live(candidates.front().after_s);
-    Chosen chosen;
-    const auto first = first_accepted(candidates, chosen);
-    elapsed += candidates[first.value_or(candidates.size() - 1)].after_s;
-    if (first) {
-      known_voxel_ = chosen.event.voxel;
-      known_fluctuation_ = chosen.stress_fluctuation;
-      return {elapsed, chosen.event};
-    }
-    gather_totals();
-    rejected_in_vain += std::ssize(candidates);
+    elapsed += candidates.within.back().after_s;
+    rejected_in_vain += std::ssize(candidates.within);
+    if (settled_) gather_totals();
   }
 }
 

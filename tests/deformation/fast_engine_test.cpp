@@ -337,6 +337,7 @@ TEST(FarField, EnclosesTheTrueStress) {
 // with the direct engine's total rate (Kolmogorov, 0.1 %), and the voxels chosen follow its rates (chi-square, 0.1 %).
 // With 10,000 draws, an error of 2 % in the total rate or of some per cent in a likely voxel's would be seen.
 TEST(FastEngine, SamplesTheDirectEnginesRates) {
+  constexpr int past = 170;  // transformations; then several voxels are likely to be the next
   for (const auto& [nx, ny, nz] : std::vector<std::array<std::int64_t, 3>>{{120, 110, 1}, {44, 15, 16}}) {
     const Communicator alone = Communicator::self();
     const auto glass = test::matrix_glass(alone, nx, ny, nz);
@@ -348,14 +349,14 @@ TEST(FastEngine, SamplesTheDirectEnginesRates) {
     FastEngine fast(alone, parameters, glass);
     fast.set_mean_stress(stress);
     RandomDraws draws{parameters.seed, 0};
-    flow(fast, draws, 150);
+    flow(fast, draws, past);
     ASSERT_FALSE(fast.resumable()) << "the log is empty: nothing lags behind";
 
     // The direct engine gets there by the same transformations' state, up to date.
     FastEngine twin(alone, parameters, glass);
     twin.set_mean_stress(stress);
     RandomDraws twin_draws{parameters.seed, 0};
-    flow(twin, twin_draws, 150);
+    flow(twin, twin_draws, past);
     twin.synchronise();
     auto state = twin.state();
     parameters.engine = EngineKind::direct;
@@ -453,7 +454,8 @@ TEST(FastEngine, BoundsHoldAtTheTrueStress) {
       EXPECT_NEAR(step.event->barrier_ev, barrier, 1e-10);  // some hundred sums of 1 GPa
       transform(std::span(&*step.event, 1));
     }
-    EXPECT_LT(nearest, 0.01);
+    // The test is sharp: stresses came near to their radius, which rounding made up to 3 % smaller than it could be.
+    EXPECT_LT(nearest, 0.02);
   }
 }
 
