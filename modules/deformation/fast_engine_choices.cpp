@@ -37,7 +37,7 @@ std::size_t log_limit(const VoxelGrid& grid) noexcept {
 }
 
 std::size_t mode_cache_places(std::size_t own_voxels) noexcept {
-  return std::clamp<std::size_t>(own_voxels / 32, 1024, 65536);
+  return std::clamp<std::size_t>(own_voxels / 48, 512, 65536);
 }
 
 double least_bound_per_s(const DeformationParameters& parameters, const catalog::Catalog& glass) noexcept {
