@@ -10,7 +10,7 @@ namespace mesoglass::deformation {
 
 namespace {
 
-// One core of an AMD EPYC, in the elastic-plastic regime; docs/deformation.md says how they were measured.
+// One core of an Intel Xeon, in the elastic-plastic regime; docs/deformation.md says how they were measured.
 // The fast engine's time an event hardly grows with the sample: a constant, and a little a voxel.
 struct EventTime {
   double seconds = 0.0;
@@ -18,7 +18,7 @@ struct EventTime {
 };
 EventTime event_time(EngineKind engine, bool planar) noexcept {
   if (engine == EngineKind::direct) return {0.0, planar ? 80e-9 : 140e-9};
-  return planar ? EventTime{100e-6, 0.5e-9} : EventTime{600e-6, 4e-9};
+  return planar ? EventTime{100e-6, 0.5e-9} : EventTime{350e-6, 2.7e-9};
 }
 
 }  // namespace

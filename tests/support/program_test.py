@@ -24,7 +24,7 @@ class ProgramTest(unittest.TestCase):
     def tearDown(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run_program(self, program, *arguments, ranks=1, timeout=120, folder=None):
+    def run_program(self, program, *arguments, ranks=1, timeout=300, folder=None):
         """The finished process with stdout and stderr as text; never raises for its exit code."""
         command = [str(BIN / program), *map(str, arguments)]
         if ranks > 1:
