@@ -118,7 +118,8 @@ def example_maps(measurements, palette):
                   "there.", *style.rendered(figure))
 
 
-def _curves(measurements, truths, palette, name, title, quantity, label, planted, caption):
+def _curves(measurements, truths, palette, name, title, quantity, label, planted, caption, of_types=None):
+    """`planted` names a column of the truth's types, `of_types` one of the measured types, with its `_error`."""
     figure, axes = style.pyplot.subplots(figsize=(style.DOUBLE_COLUMN_INCH * 0.8, 3.3))
     for item in measurements:
         curve, colour = getattr(item, quantity), palette.colour(item.label)
@@ -132,6 +133,12 @@ def _curves(measurements, truths, palette, name, title, quantity, label, planted
                       linestyle="none", marker=palette.marker(truth.label), markersize=7.5, markerfacecolor="white",
                       markeredgecolor=palette.colour(truth.label), markeredgewidth=1.5)
             marked = marked or bool(truth.types)
+    if of_types:
+        for item in measurements:
+            axes.errorbar(item.types["k_peak"], item.types[of_types], yerr=item.types[f"{of_types}_error"],
+                          linestyle="none", marker=palette.marker(item.label), markersize=4.5, capsize=2,
+                          color=palette.colour(item.label))
+        axes.plot([], [], linestyle="none", marker="o", markersize=4.5, color="0.3", label="one type alone")
     if marked:
         axes.plot([], [], linestyle="none", marker="o", markersize=7.5, markerfacecolor="white", markeredgecolor="0.3",
                   markeredgewidth=1.5, label="planted")
@@ -161,8 +168,10 @@ def area_fraction_curves(measurements, truths, palette):
     """Area fraction against k."""
     return _curves(measurements, truths, palette, "mro-area-fraction", "MRO area fraction", "area_fraction",
                    "Area fraction of MRO", "area_fraction",
-                   "Share of the map that lies above half the height of an ideal speckle, or above the counting noise "
-                   "where that is higher, averaged over the maps of each k. Bands: one standard error.")
+                   "Share of the maps of each k that domains cover, from the law of sums of speckles that their values "
+                   "follow. Lines count the speckles of all types that reach this k. Filled symbols: the types of the "
+                   "table, each alone where types could be told apart. Bands and bars: one standard error.",
+                   of_types="area_fraction")
 
 
 def order_curves(measurements, palette):
