@@ -1,16 +1,18 @@
 // The area that speckles cover, by one threshold for all maps of a k from the maps' own background.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace mesoglass::diffraction {
 
-// Counts of relative intensities in fine bins; exact integers, so that merging needs no order.
+// Counts of relative intensities in fine bins; exact integers, so that merging needs no order. Of at most 2^32 values.
 class IntensityHistogram {
  public:
-  IntensityHistogram() : counts_(bins, 0) {}
+  IntensityHistogram() : counts_(bins + 1) {}
   void add(double value) noexcept;
   // All values of a map but NaN.
   void add_map(std::span<const float> map) noexcept;
@@ -27,7 +29,13 @@ class IntensityHistogram {
   static constexpr std::size_t bins = 8192;
   static constexpr double lowest = -2.0;
   static constexpr double highest = 14.0;
-  std::vector<std::int64_t> counts_;
+  // Neighbours often fall into the same bin: counted in tables in turn they need not wait for each other.
+  static constexpr std::size_t tables = 2;
+  [[nodiscard]] double count(std::size_t bin) const noexcept {
+    return static_cast<double>(std::uint64_t{counts_[bin][0]} + counts_[bin][1]);
+  }
+  [[nodiscard]] std::uint64_t missing_values() const noexcept { return std::uint64_t{counts_[bins][0]} + counts_[bins][1]; }
+  std::vector<std::array<std::uint32_t, tables>> counts_;  // the last are missing values
   std::int64_t total_ = 0;
 };
 
@@ -73,32 +81,5 @@ struct AreaThreshold {
 // to h^p / p^2, thus h = (9/4) kappa_3 / kappa_2. Zero height where the maps show no bright speckles. Pure.
 [[nodiscard]] AreaThreshold choose_area_threshold(const IntensityHistogram& pooled, const MapMoments& moments,
                                                   const NoiseModel& noise, double most_false);
-
-// Gaussian smoothing of a map in place; NaN and positions not kept take no part, and stay NaN. `sigma` in steps.
-class MapSmoother {
- public:
-  // `kept`, one byte a position, says which positions maps usually have; empty = all.
-  MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::span<const std::uint8_t> kept = {});
-  void set_sigma(double sigma);
-  // `mean` is subtracted first.
-  void smooth(std::span<float> map, float mean = 0.0F);
-  // Sums of the squares and cubes of a value's weights, away from edges: what becomes of white noise's variance and
-  // third cumulant.
-  [[nodiscard]] double noise_squares() const noexcept { return noise_squares_; }
-  [[nodiscard]] double noise_cubes() const noexcept { return noise_cubes_; }
-
- private:
-  void convolve(std::span<const float> map, float mean, std::span<const float> factors, std::span<float> result);
-  // For maps with the gaps of this one.
-  void find_weights(std::span<const float> map);
-  std::int64_t ny_;
-  std::int64_t nx_;
-  std::vector<float> kernel_;
-  double noise_squares_ = 1.0;
-  double noise_cubes_ = 1.0;
-  std::vector<float> weights_;  // 1 / sum of the weights of the positions present, NaN at those that are not
-  std::vector<float> lines_;    // some of the map with its gaps zero, and one of zeros
-  std::vector<float> line_;     // one smoothed along the columns, with zeros on both sides
-};
 
 }  // namespace mesoglass::diffraction

@@ -30,7 +30,7 @@ struct HarmonicTables {
   }
 };
 
-// A Fourier transform of `length` = the product of its steps' radices, 2 to 5, at least two steps: see MapTransform.
+// A Fourier transform of `length` = the product of its steps' radices (2 to 6, 8, 9 or 10), at least two steps: see MapTransform.
 template <typename Scalar>
 struct TransformSteps {
   int length = 0;
@@ -75,9 +75,10 @@ struct LaneKernels {
                  float* values);
   // sums[i] += stored[i], present[i] += 1 where stored is not 0.
   void (*add_stored)(const std::uint16_t* stored, std::size_t count, std::uint32_t* sums, std::uint32_t* present);
-  // Number, sum, sum of squares and of cubes of the values that are not NaN, and whose `used` is positive where that is
-  // not null. In double precision.
-  void (*moments)(const float* values, const float* used, std::size_t count, double* four);
+  // Number and sum of the values that are not NaN, and whose `used` is positive where that is not null.
+  void (*count_and_sum)(const float* values, const float* used, std::size_t count, double* two);
+  // Number, sum, sum of squares and of cubes of the values that are not NaN. In double precision, as the above.
+  void (*moments)(const float* values, std::size_t count, double* four);
   // Fourier transforms of eight lines at once (four in double precision), not normalised, exp(-2 pi i ...). Numbers are
   // stored [element][real lanes, imaginary lanes]; those of `from` from `present` on are taken as zero and not read.
   // The result is in one of the two work arrays, as large as a result each, neither of which is `from`.
@@ -93,8 +94,9 @@ struct LaneKernels {
   // The first `count` transformed lines to blocks of eight columns, [block][line][real columns, imaginary columns], a
   // block every `stride` floats: lanes are columns then.
   void (*turn_lines)(const float* lines, std::size_t columns, int count, float* blocks, std::ptrdiff_t stride);
-  // sums[i][lane] += |spectrum[i][lane]|^2 of `count` times eight numbers.
-  void (*add_powers)(const float* spectrum, std::size_t count, double* sums);
+  // sums[i][lane] += |z|^2 of the numbers z that `transform` gives.
+  void (*add_powers)(const TransformSteps<float>& steps, const float* from, std::ptrdiff_t present, float* work_a,
+                     float* work_b, double* sums);
   // target[i] = values[i] - mean, 0 where missing.
   void (*centre)(const float* values, float mean, std::size_t count, float* target);
   // With an odd number of symmetric weights, of which the first half and the middle one are read:
@@ -103,9 +105,9 @@ struct LaneKernels {
                        std::size_t count, float* target);
   // True where a value is NaN in one of the two and not in the other.
   bool (*gaps_differ)(const float* a, const float* b, std::size_t count);
-  // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; -1 where missing.
+  // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; `absent` where missing.
   void (*find_places)(const float* values, std::size_t count, float lowest, float scale, float last,
-                      std::int32_t* places);
+                      std::int32_t absent, std::int32_t* places);
   // Of those of `count` points, a multiple of four, whose value is above `lowest` > 0: sums[0 ... 12]
   // of w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w l, w l x, w l y, w l q with q = x^2 + y^2, l =
   // ln(value scale) (to 1e-12) and w = (value scale)^2.

@@ -55,10 +55,10 @@ MESOGLASS_INLINE Group sum_of_rows(const Group* r) {
 }
 
 MESOGLASS_INLINE void add_to(const Group& values, double* sums) {
-  for (int half = 0; half < 2; ++half) {
-    const HalfFloats part = load<HalfFloats>(reinterpret_cast<const float*>(&values) + half * group / 2);
-    store(load<Half>(sums + half * group / 2) + __builtin_convertvector(part, Half), sums + half * group / 2);
-  }
+  const HalfFloats low = __builtin_shufflevector(values, values, 0, 1, 2, 3);
+  const HalfFloats high = __builtin_shufflevector(values, values, 4, 5, 6, 7);
+  store(load<Half>(sums) + __builtin_convertvector(low, Half), sums);
+  store(load<Half>(sums + group / 2) + __builtin_convertvector(high, Half), sums + group / 2);
 }
 
 void interleave(const float* const* patterns, std::size_t pixels, float* values, double* sums) {
@@ -314,28 +314,29 @@ void add_stored(const std::uint16_t* stored, std::size_t count, std::uint32_t* s
       });
 }
 
-void moments(const float* values, const float* used, std::size_t count, double* four) {
+void moments(const float* values, std::size_t count, double* four) {
   Half sums[2] = {}, squares[2] = {}, cubes[2] = {};
   GroupIntegers absent = {};
+  const auto add = [&](const HalfFloats& part, int half) __attribute__((always_inline)) {
+    const Half value = __builtin_convertvector(part, Half);
+    const Half square = value * value;
+    sums[half] += value;
+    squares[half] += square;
+    cubes[half] += square * value;
+  };
   std::size_t index = 0;
   for (; index + group <= count; index += group) {
     const Group here = load<Group>(values + index);
-    GroupIntegers mask = here == here;
-    if (used != nullptr) mask &= load<Group>(used + index) > 0.0F;
+    const GroupIntegers mask = here == here;
     absent += mask + 1;
     const Group kept = masked(here, mask);
-    for (int half = 0; half < 2; ++half) {
-      const Half value =
-          __builtin_convertvector(load<HalfFloats>(reinterpret_cast<const float*>(&kept) + half * group / 2), Half);
-      sums[half] += value;
-      squares[half] += value * value;
-      cubes[half] += value * value * value;
-    }
+    add(__builtin_shufflevector(kept, kept, 0, 1, 2, 3), 0);
+    add(__builtin_shufflevector(kept, kept, 4, 5, 6, 7), 1);
   }
   double rest[4] = {static_cast<double>(index), 0.0, 0.0, 0.0};
   for (int lane = 0; lane < group; ++lane) rest[0] -= static_cast<double>(absent[lane]);
   for (; index < count; ++index) {
-    if (values[index] != values[index] || (used != nullptr && !(used[index] > 0.0F))) continue;
+    if (values[index] != values[index]) continue;
     const auto value = static_cast<double>(values[index]);
     rest[0] += 1.0;
     rest[1] += value;
@@ -347,6 +348,30 @@ void moments(const float* values, const float* used, std::size_t count, double* 
   for (int power = 0; power < 3; ++power) {
     four[power + 1] = rest[power + 1] + ((all[power][0] + all[power][1]) + (all[power][2] + all[power][3]));
   }
+}
+
+void count_and_sum(const float* values, const float* used, std::size_t count, double* two) {
+  Half sums[2] = {};
+  GroupIntegers present = {};
+  std::size_t index = 0;
+  for (; index + group <= count; index += group) {
+    const Group here = load<Group>(values + index);
+    GroupIntegers mask = here == here;  // -1 where true
+    if (used != nullptr) mask &= load<Group>(used + index) > 0.0F;
+    present -= mask;
+    const Group kept = masked(here, mask);
+    sums[0] += __builtin_convertvector(__builtin_shufflevector(kept, kept, 0, 1, 2, 3), Half);
+    sums[1] += __builtin_convertvector(__builtin_shufflevector(kept, kept, 4, 5, 6, 7), Half);
+  }
+  two[0] = two[1] = 0.0;
+  for (int lane = 0; lane < group; ++lane) two[0] += static_cast<double>(present[lane]);
+  for (; index < count; ++index) {
+    if (values[index] != values[index] || (used != nullptr && !(used[index] > 0.0F))) continue;
+    two[0] += 1.0;
+    two[1] += static_cast<double>(values[index]);
+  }
+  const Half all = sums[0] + sums[1];
+  two[1] += (all[0] + all[1]) + (all[2] + all[3]);
 }
 
 void centre(const float* values, float mean, std::size_t count, float* target) {
@@ -364,14 +389,14 @@ void centre(const float* values, float mean, std::size_t count, float* target) {
 
 void weighted_sum(const float* const* sources, const float* weights, int taps, const float* factors, std::size_t count,
                   float* target) {
-  constexpr std::size_t tile = 4;  // sums held in registers
   const int middle = taps / 2;
-  std::size_t index = 0;
-  for (; index + tile * group <= count; index += tile * group) {
-    Group sums[tile];
+  // `tile` vectors from `index` on: their sums stay in registers.
+  const auto many = [&]<std::size_t tile>(std::size_t index) __attribute__((always_inline)) {
+    constexpr std::size_t width = lanes;
+    Lanes sums[tile];
 #pragma GCC unroll 4
     for (std::size_t i = 0; i < tile; ++i) {
-      sums[i] = weights[middle] * load<Group>(sources[middle] + index + i * group);
+      sums[i] = weights[middle] * load<Lanes>(sources[middle] + index + i * width);
     }
     for (int k = 0; k < middle; ++k) {
       const float weight = weights[k];
@@ -379,15 +404,21 @@ void weighted_sum(const float* const* sources, const float* weights, int taps, c
       const float* right = sources[taps - 1 - k] + index;
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < tile; ++i) {
-        sums[i] += weight * (load<Group>(left + i * group) + load<Group>(right + i * group));
+        sums[i] += weight * (load<Lanes>(left + i * width) + load<Lanes>(right + i * width));
       }
     }
-    if (factors != nullptr) {
 #pragma GCC unroll 4
-      for (std::size_t i = 0; i < tile; ++i) sums[i] *= load<Group>(factors + index + i * group);
+    for (std::size_t i = 0; i < tile; ++i) {
+      if (factors != nullptr) sums[i] *= load<Lanes>(factors + index + i * width);
+      store(sums[i], target + index + i * width);
     }
-#pragma GCC unroll 4
-    for (std::size_t i = 0; i < tile; ++i) store(sums[i], target + index + i * group);
+  };
+  std::size_t index = 0;
+  for (; index + 4 * lanes <= count; index += 4 * lanes) many.template operator()<4>(index);
+  for (; index + lanes <= count; index += lanes) many.template operator()<1>(index);
+  if (index < count && count >= lanes) {
+    many.template operator()<1>(count - lanes);  // some of them a second time
+    return;
   }
   for (; index < count; ++index) {
     float sum = weights[middle] * sources[middle][index];
@@ -411,27 +442,25 @@ bool gaps_differ(const float* a, const float* b, std::size_t count) {
   return rest;
 }
 
-void find_places(const float* values, std::size_t count, float lowest, float scaling, float last,
+void find_places(const float* values, std::size_t count, float lowest, float scaling, float last, std::int32_t absent,
                  std::int32_t* places) {
-  const Group top = Group{} + last;
-  over(
-      count,
-      [&](std::size_t i) __attribute__((always_inline)) {
-        const Group value = load<Group>(values + i);
-        Group place = (value - lowest) * scaling;
-        place = masked(place, place > 0.0F);  // NaN too
-        const GroupIntegers below = place < top;
-        const GroupIntegers limited = (as<GroupIntegers>(place) & below) | (as<GroupIntegers>(top) & ~below);
-        const GroupIntegers whole = __builtin_convertvector(as<Group>(limited), GroupIntegers);
-        const GroupIntegers present = value == value;
-        store(whole | ~present, places + i);
-      },
-      [&](std::size_t i) {
-        float place = (values[i] - lowest) * scaling;
-        place = place > 0.0F ? place : 0.0F;
-        place = place < last ? place : last;
-        places[i] = values[i] == values[i] ? static_cast<std::int32_t>(place) : -1;
-      });
+  const Lanes top = Lanes{} + last;
+  const Integers nowhere = Integers{} + absent;
+  std::size_t index = 0;
+  for (; index + lanes <= count; index += lanes) {
+    const Lanes value = load<Lanes>(values + index);
+    Lanes place = (value - lowest) * scaling;
+    place = place > 0.0F ? place : Lanes{};  // NaN too
+    place = place < top ? place : top;
+    const Integers whole = __builtin_convertvector(place, Integers);
+    store(value == value ? whole : nowhere, places + index);
+  }
+  for (; index < count; ++index) {
+    float place = (values[index] - lowest) * scaling;
+    place = place > 0.0F ? place : 0.0F;
+    place = place < last ? place : last;
+    places[index] = values[index] == values[index] ? static_cast<std::int32_t>(place) : absent;
+  }
 }
 
 typedef std::int64_t HalfIntegers __attribute__((vector_size(8 * group / 2)));
@@ -528,6 +557,7 @@ const LaneKernels kernels = {MESOGLASS_VARIANT_NAME,
                              total,
                              decode,
                              add_stored,
+                             count_and_sum,
                              moments,
                              transform,
                              transform_double,

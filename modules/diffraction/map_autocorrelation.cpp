@@ -208,9 +208,7 @@ struct MapAutocorrelation::State {
                          block_stride);
     }
     for (int block = 0; block < blocks(); ++block) {
-      const float* done =
-          kernels.transform(column.steps(), lines.data() + block * block_stride, ny, work_a.data(), work_b.data());
-      kernels.add_powers(done, static_cast<std::size_t>(height),
+      kernels.add_powers(column.steps(), lines.data() + block * block_stride, ny, work_a.data(), work_b.data(),
                          sums.data() + static_cast<std::size_t>(block) * block_values());
     }
   }
@@ -282,21 +280,23 @@ void MapAutocorrelation::clear() {
   std::fill(state_->maps.begin(), state_->maps.end(), 0);
 }
 
-std::array<float, 2> MapAutocorrelation::add_pair(std::span<const float> a, std::span<const float> b, int group) {
+std::array<MapAutocorrelation::Added, 2> MapAutocorrelation::add_pair(std::span<const float> a, std::span<const float> b,
+                                                                      int group) {
   State& s = *state_;
   const std::array<std::span<const float>, 2> given = {a, b};
-  std::array<float, 2> result{};
+  std::array<Added, 2> result{};
   std::array<const float*, 2> maps{};
   std::array<float, 2> means{};
   std::size_t used = 0;
   for (std::size_t i = 0; i < 2; ++i) {
-    result[i] = std::numeric_limits<float>::quiet_NaN();
-    double moments[4] = {};
+    result[i].mean = std::numeric_limits<float>::quiet_NaN();
+    double present[2] = {};  // their number and sum
     if (!given[i].empty()) {
-      best_kernels().moments(given[i].data(), s.kept.empty() ? nullptr : s.kept.data(), given[i].size(), moments);
+      best_kernels().count_and_sum(given[i].data(), s.kept.empty() ? nullptr : s.kept.data(), given[i].size(), present);
     }
-    if (!(moments[0] > 0.5 * s.kept_positions)) continue;
-    result[i] = means[used] = static_cast<float>(moments[1] / moments[0]);
+    if (!(present[0] > 0.5 * s.kept_positions)) continue;
+    result[i] = {static_cast<float>(present[1] / present[0]), present[0] == s.kept_positions};
+    means[used] = result[i].mean;
     maps[used++] = given[i].data();
   }
   if (used == 0) return result;
@@ -308,7 +308,7 @@ std::array<float, 2> MapAutocorrelation::add_pair(std::span<const float> a, std:
 }
 
 bool MapAutocorrelation::add(std::span<const float> map, int group) {
-  return !std::isnan(add_pair(map, {}, group)[0]);
+  return !std::isnan(add_pair(map, {}, group)[0].mean);
 }
 
 std::vector<LagValue> MapAutocorrelation::lags(int left_out) const {

@@ -43,9 +43,12 @@ class MapAutocorrelation {
   // A map (ny, nx); NaN = missing, counted as the map's mean. False, and nothing added, where more than half of the
   // kept positions are missing.
   bool add(std::span<const float> map, int group);
-  // Two maps of a group by one transform, in half of the time of two calls. Their means over the kept positions, NaN for
-  // one that was not added.
-  std::array<float, 2> add_pair(std::span<const float> a, std::span<const float> b, int group);
+  struct Added {
+    float mean = 0.0F;   // over the kept positions; NaN where the map was not added
+    bool whole = false;  // has all positions kept
+  };
+  // Two maps of a group by one transform, in half of the time of two calls.
+  std::array<Added, 2> add_pair(std::span<const float> a, std::span<const float> b, int group);
   // Mean over the maps of all groups except `left_out` (-1 = of all groups). Empty where no map was added.
   [[nodiscard]] std::vector<LagValue> lags(int left_out = -1) const;
   [[nodiscard]] double positions() const noexcept;

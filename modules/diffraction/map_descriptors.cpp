@@ -59,13 +59,14 @@ MapDescriber::MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int lar
       slow_(ny, nx, largest_lag, kept),
       smoother_(ny, nx, 0.0, kept),
       labeller_(ny, nx),
-      maps_(positions_ * static_cast<std::size_t>(angles)),
+      pair_(2 * positions_),
+      smoothed_(positions_ * static_cast<std::size_t>(angles)),
       null_maps_(positions_ * static_cast<std::size_t>(null_maps)),
       null_order_(positions_),
       null_starts_(static_cast<std::size_t>(angles) + 1) {}
 
 double MapDescriber::bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept {
-  constexpr double smoothers = 16.0, others = 16.0 + 4.0 * null_maps;  // bytes a position
+  constexpr double smoothers = 16.0, others = 24.0 + 4.0 * null_maps;  // bytes a position
   return MapAutocorrelation::bytes(ny, nx, largest_lag, angle_groups) +
          (smoothers + others + sizeof(float) * angles) * static_cast<double>(ny * nx);
 }
@@ -99,9 +100,8 @@ void MapDescriber::draw_null_angles(int bin) {
   }
 }
 
-// What the null maps show of the map of an angle, while that is in a cache.
-void MapDescriber::add_to_null_maps(int angle) {
-  const auto map = map_of(angle);
+// What the null maps show of the map of an angle.
+void MapDescriber::add_to_null_maps(int angle, std::span<const float> map) {
   for (int index = 0; index < null_maps; ++index) {
     const int start = (angle - index * angles_ / null_maps + angles_) % angles_;
     float* target = null_maps_.data() + static_cast<std::size_t>(index) * positions_;
@@ -125,18 +125,20 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   MapAutocorrelation& correlation = correlation_;
   correlation.clear();
   // A map's mean holds what stands still: the ring's residual ellipticity, the detector's response. NaN = not used.
-  std::vector<float> means(static_cast<std::size_t>(angles_));
+  std::vector<MapAutocorrelation::Added> added(static_cast<std::size_t>(angles_));
   const int half = angles_ / 2;
   draw_null_angles(maps.bin());
   for (int angle = 0; angle < half; ++angle) {
-    // Friedel opposites share a group.
-    for (const int opposite : {angle, angle + half}) {
-      maps.copy_map(opposite, map_of(opposite), factors);
-      add_to_null_maps(opposite);
-    }
-    const auto added = correlation.add_pair(map_of(angle), map_of(angle + half), angle_group(angle, angles_));
-    means[static_cast<std::size_t>(angle)] = added[0];
-    means[static_cast<std::size_t>(angle + half)] = added[1];
+    // Friedel opposites share a group. Two maps at a time stay in a cache; they are taken out of the stack once more
+    // below, which costs less than to keep them.
+    const auto map = std::span<float>(pair_).first(positions_), opposite = std::span<float>(pair_).last(positions_);
+    maps.copy_map(angle, map, factors);
+    add_to_null_maps(angle, map);
+    maps.copy_map(angle + half, opposite, factors);
+    add_to_null_maps(angle + half, opposite);
+    const auto both = correlation.add_pair(map, opposite, angle_group(angle, angles_));
+    added[static_cast<std::size_t>(angle)] = both[0];
+    added[static_cast<std::size_t>(angle + half)] = both[1];
   }
   const auto lags = correlation.lags();
   if (lags.empty()) return result;
@@ -170,12 +172,24 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   std::vector<MapMoments> group_moments(angle_groups);
   std::vector<IntensityHistogram> groups(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
-    const float mean = means[static_cast<std::size_t>(angle)];
+    const auto [mean, whole] = added[static_cast<std::size_t>(angle)];
     if (std::isnan(mean)) continue;
-    smoother_.smooth(map_of(angle), mean);
     const auto group = static_cast<std::size_t>(angle_group(angle, angles_));
-    group_moments[group].add_map(map_of(angle));
-    groups[group].add_map(map_of(angle));
+    const auto count = [&](std::span<const float> values) {
+      group_moments[group].add_map(values);
+      groups[group].add_map(values);
+    };
+    const auto map = smoothed_of(angle);
+    if (whole) {
+      const auto row = [&](std::int64_t y, std::span<float> values) {
+        maps.copy_row(angle, y, values, std::span(factors).subspan(static_cast<std::size_t>(y * maps.nx()), values.size()));
+      };
+      smoother_.smooth_whole(row, mean, map, count);
+    } else {
+      maps.copy_map(angle, map, factors);
+      smoother_.smooth(map, mean);
+      count(map);
+    }
   }
   IntensityHistogram pooled;
   MapMoments moments;
@@ -211,8 +225,8 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   const auto threshold = static_cast<float>(level.threshold);
   std::vector<SpeckleWidths> speckles(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
-    if (std::isnan(means[static_cast<std::size_t>(angle)])) continue;
-    const auto map = map_of(angle);
+    if (std::isnan(added[static_cast<std::size_t>(angle)].mean)) continue;
+    const auto map = smoothed_of(angle);
     speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map,
                                                                         background, fit);
   }

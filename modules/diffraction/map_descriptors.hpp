@@ -9,6 +9,7 @@
 #include "diffraction/aligned_values.hpp"
 #include "diffraction/area_fraction.hpp"
 #include "diffraction/map_autocorrelation.hpp"
+#include "diffraction/map_smoother.hpp"
 #include "diffraction/map_stack.hpp"
 #include "diffraction/speckle_regions.hpp"
 
@@ -57,12 +58,12 @@ class MapDescriber {
   [[nodiscard]] static double bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept;
 
  private:
-  [[nodiscard]] std::span<float> map_of(int angle) {
-    return std::span<float>(maps_).subspan(static_cast<std::size_t>(angle) * positions_, positions_);
+  [[nodiscard]] std::span<float> smoothed_of(int angle) {
+    return std::span<float>(smoothed_).subspan(static_cast<std::size_t>(angle) * positions_, positions_);
   }
   [[nodiscard]] std::vector<float> levelling_factors(const BinMaps& maps);
   void draw_null_angles(int bin);
-  void add_to_null_maps(int angle);
+  void add_to_null_maps(int angle, std::span<const float> map);
   int angles_;
   std::size_t positions_;
   std::vector<std::uint8_t> kept_;
@@ -70,7 +71,8 @@ class MapDescriber {
   MapSmoother slow_;  // over what single domains do not show
   MapSmoother smoother_;
   RegionLabeller labeller_;
-  AlignedValues<float> maps_;  // (angle, position)
+  AlignedValues<float> pair_;      // two maps, levelled
+  AlignedValues<float> smoothed_;  // (angle, position)
   // The null model, (map, position): every position begins at an angle drawn at random, and no two of the null maps show
   // it the same one, so that the values stay and what neighbours have in common goes.
   AlignedValues<float> null_maps_;

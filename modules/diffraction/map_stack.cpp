@@ -53,6 +53,13 @@ void BinMaps::copy_map(int angle, std::span<float> map, std::span<const float> f
   }
 }
 
+void BinMaps::copy_row(int angle, std::int64_t y, std::span<float> row, std::span<const float> factors) const {
+  const auto part = std::find_if(parts_.begin(), parts_.end(), [&](const Part& own) { return y < own.rows.end; });
+  const std::int64_t first = angle * part->rows.size() + y - part->rows.begin;
+  best_kernels().decode(values_ + part->offset + static_cast<std::size_t>(first * nx_), row.size(),
+                        StoredIntensity::zero, StoredIntensity::step, factors.data(), row.data());
+}
+
 std::vector<float> BinMaps::mean_over_angles() const {
   std::vector<float> means(static_cast<std::size_t>(ny_ * nx_), std::numeric_limits<float>::quiet_NaN());
   for (const Part& part : parts_) {

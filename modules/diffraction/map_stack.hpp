@@ -45,6 +45,8 @@ class BinMaps {
   [[nodiscard]] std::int64_t nx() const noexcept { return nx_; }
   // Relative intensities of one angle, (ny, nx), times `factors` where there are some; NaN where missing.
   void copy_map(int angle, std::span<float> map, std::span<const float> factors = {}) const;
+  // The row `y` of it, times `factors` of that row.
+  void copy_row(int angle, std::int64_t y, std::span<float> row, std::span<const float> factors) const;
   // Mean of the angles that are there; NaN where there is none.
   [[nodiscard]] std::vector<float> mean_over_angles() const;
 

@@ -11,21 +11,35 @@ namespace mesoglass::diffraction {
 
 namespace {
 
-// Fours before twos: they go through memory half as often. None for a length with other factors.
-std::vector<int> radices_of(int length) {
+// Time of a step relative to one by 2: it passes over the data, and computes more for a larger radix.
+struct Step {
+  int radix;
+  double cost;
+};
+constexpr std::array<Step, 8> steps_known = {
+    {{2, 1.0}, {3, 1.3}, {4, 1.2}, {5, 1.7}, {6, 1.6}, {8, 1.7}, {9, 2.1}, {10, 2.2}}};
+
+// The steps that cost least; none for a length with factors other than 2, 3 and 5, or that is prime.
+struct Plan {
   std::vector<int> radices;
-  for (const int radix : {4, 5, 3, 2}) {
-    for (; length % radix == 0; length /= radix) radices.push_back(radix);
+  double cost = std::numeric_limits<double>::infinity();  // of all steps, for a number
+};
+Plan plan_of(int length, std::size_t least_steps = 2) {
+  Plan best;
+  if (length == 1 && least_steps == 0) best.cost = 0.0;
+  for (const Step& step : steps_known) {
+    if (length % step.radix != 0) continue;
+    Plan rest = plan_of(length / step.radix, least_steps == 0 ? 0 : least_steps - 1);
+    if (rest.cost + step.cost >= best.cost) continue;
+    best = std::move(rest);
+    best.cost += step.cost;
+    best.radices.push_back(step.radix);
   }
-  return length == 1 && radices.size() > 1 ? radices : std::vector<int>{};
+  return best;
 }
 
-// Time of a transform, relative: every step passes over the data, and computes more for a larger radix.
 double cost_of(int length) {
-  constexpr std::array<double, 6> step_cost = {0.0, 0.0, 1.0, 1.3, 1.2, 1.7};
-  double cost = 0.0;
-  for (const int radix : radices_of(length)) cost += step_cost[static_cast<std::size_t>(radix)];
-  return cost * length;
+  return plan_of(length).cost * length;
 }
 
 std::vector<int> lengths_from(int least) {
@@ -33,7 +47,7 @@ std::vector<int> lengths_from(int least) {
   std::vector<int> lengths;
   // A power of two is among them.
   for (int length = least < shortest ? shortest : least; length <= 2 * least + shortest; ++length) {
-    if (!radices_of(length).empty()) lengths.push_back(length);
+    if (std::isfinite(cost_of(length))) lengths.push_back(length);
   }
   return lengths;
 }
@@ -41,7 +55,7 @@ std::vector<int> lengths_from(int least) {
 }  // namespace
 
 template <typename Scalar>
-MapTransform<Scalar>::MapTransform(int length) : length_(length), radices_(radices_of(length)) {
+MapTransform<Scalar>::MapTransform(int length) : length_(length), radices_(plan_of(length).radices) {
   if (radices_.empty()) throw std::logic_error("a transform's length must be a product of 2, 3, 5, and not prime");
   int rest = length;
   for (const int radix : radices_) {

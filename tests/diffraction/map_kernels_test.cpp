@@ -7,6 +7,7 @@
 #include "core/random_stream.hpp"
 #include "diffraction/area_fraction.hpp"
 #include "diffraction/map_autocorrelation.hpp"
+#include "diffraction/map_smoother.hpp"
 #include "diffraction/mro_types.hpp"
 #include "diffraction/size_calibration.hpp"
 
@@ -140,14 +141,20 @@ TEST(Autocorrelation, OfTwoMapsAtOnceIsThatOfBoth) {
   const auto one = speckle_map(side, 10, 4.0, false, 0.3, 1), other = speckle_map(side, 12, 5.0, false, 0.1, 2);
   const std::vector<float> empty(side * side, std::numeric_limits<float>::quiet_NaN());
   MapAutocorrelation pair(side, side, 8, kept, 2), single(side, side, 8, kept, 2);
-  const auto means = pair.add_pair(one, other, 0);
+  const auto both = pair.add_pair(one, other, 0);
   double mean = 0.0;
   for (std::size_t i = 0; i < one.size(); ++i) mean += i == 77 ? 0.0 : static_cast<double>(one[i]) / (side * side - 1);
-  EXPECT_NEAR(means[0], mean, 1e-6);
+  EXPECT_NEAR(both[0].mean, mean, 1e-6);
+  EXPECT_TRUE(both[0].whole && both[1].whole);
   const auto half = pair.add_pair(empty, one, 1);
-  EXPECT_TRUE(std::isnan(half[0]));
-  EXPECT_NEAR(half[1], mean, 1e-6);
-  EXPECT_TRUE(std::isnan(pair.add_pair(empty, empty, 1)[1]));
+  EXPECT_TRUE(std::isnan(half[0].mean));
+  EXPECT_FALSE(half[0].whole);
+  EXPECT_NEAR(half[1].mean, mean, 1e-6);
+  EXPECT_TRUE(std::isnan(pair.add_pair(empty, empty, 1)[1].mean));
+  auto gap = one;
+  gap[3] = empty[3];
+  EXPECT_FALSE(single.add_pair(gap, {}, 1)[0].whole);
+  single.clear();
   EXPECT_TRUE(single.add(one, 0));
   EXPECT_TRUE(single.add(other, 0));
   EXPECT_TRUE(single.add(one, 1));

@@ -8,6 +8,7 @@
 #include "core/random_stream.hpp"
 #include "core/units.hpp"
 #include "diffraction/area_fraction.hpp"
+#include "diffraction/map_smoother.hpp"
 #include "diffraction/speckle_regions.hpp"
 
 namespace mesoglass::diffraction {
