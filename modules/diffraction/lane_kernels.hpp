@@ -75,9 +75,10 @@ struct LaneKernels {
                  float* values);
   // sums[i] += stored[i], present[i] += 1 where stored is not 0.
   void (*add_stored)(const std::uint16_t* stored, std::size_t count, std::uint32_t* sums, std::uint32_t* present);
-  // Number and sum of the values that are not NaN, and whose `used` is positive where that is not null.
+  // Number and sum of the values that are not NaN, and whose `used` is positive where that is not null; eight at a time
+  // are added in single precision.
   void (*count_and_sum)(const float* values, const float* used, std::size_t count, double* two);
-  // Number, sum, sum of squares and of cubes of the values that are not NaN. In double precision, as the above.
+  // Number, sum, sum of squares and of cubes of the values that are not NaN, in double precision.
   void (*moments)(const float* values, std::size_t count, double* four);
   // Fourier transforms of eight lines at once (four in double precision), not normalised, exp(-2 pi i ...). Numbers are
   // stored [element][real lanes, imaginary lanes]; those of `from` from `present` on are taken as zero and not read.

@@ -30,6 +30,20 @@ MESOGLASS_INLINE void store(const Vector& vector, Scalar* to) {
   __builtin_memcpy(to, &vector, sizeof(Vector));
 }
 
+MESOGLASS_INLINE Half to_double(const HalfFloats& values) {
+#if defined(__AVX__)
+  return __builtin_ia32_cvtps2pd256(values);  // one instruction, where GCC 12 makes three of the line below
+#else
+  return __builtin_convertvector(values, Half);
+#endif
+}
+MESOGLASS_INLINE Half low_half(const Group& values) {
+  return to_double(__builtin_shufflevector(values, values, 0, 1, 2, 3));
+}
+MESOGLASS_INLINE Half high_half(const Group& values) {
+  return to_double(__builtin_shufflevector(values, values, 4, 5, 6, 7));
+}
+
 // rows[i][j] <-> rows[j][i].
 MESOGLASS_INLINE void transpose(Group* rows) {
   Group pairs[group];
@@ -55,10 +69,8 @@ MESOGLASS_INLINE Group sum_of_rows(const Group* r) {
 }
 
 MESOGLASS_INLINE void add_to(const Group& values, double* sums) {
-  const HalfFloats low = __builtin_shufflevector(values, values, 0, 1, 2, 3);
-  const HalfFloats high = __builtin_shufflevector(values, values, 4, 5, 6, 7);
-  store(load<Half>(sums) + __builtin_convertvector(low, Half), sums);
-  store(load<Half>(sums + group / 2) + __builtin_convertvector(high, Half), sums + group / 2);
+  store(load<Half>(sums) + low_half(values), sums);
+  store(load<Half>(sums + group / 2) + high_half(values), sums + group / 2);
 }
 
 void interleave(const float* const* patterns, std::size_t pixels, float* values, double* sums) {
@@ -232,7 +244,7 @@ double total(const float* values, std::size_t count) {
   std::size_t index = 0;
   for (; index + step <= count; index += step) {
     for (std::size_t k = 0; k < 4; ++k) {
-      sums[k] += __builtin_convertvector(load<HalfFloats>(values + index + k * group / 2), Half);
+      sums[k] += to_double(load<HalfFloats>(values + index + k * group / 2));
     }
   }
   double rest = 0.0;
@@ -314,11 +326,36 @@ void add_stored(const std::uint16_t* stored, std::size_t count, std::uint32_t* s
       });
 }
 
+void count_and_sum(const float* values, const float* used, std::size_t count, double* two) {
+  constexpr std::size_t piece = 8 * group;  // summed in single precision
+  Half sums = {};
+  GroupIntegers present = {};
+  std::size_t index = 0;
+  for (; index + piece <= count; index += piece) {
+    Group sum = {};
+    for (std::size_t i = index; i < index + piece; i += group) {
+      const Group here = load<Group>(values + i);
+      GroupIntegers mask = here == here;  // -1 where true
+      if (used != nullptr) mask &= load<Group>(used + i) > 0.0F;
+      present -= mask;
+      sum += masked(here, mask);
+    }
+    sums += low_half(sum) + high_half(sum);
+  }
+  two[0] = 0.0;
+  two[1] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  for (int lane = 0; lane < group; ++lane) two[0] += static_cast<double>(present[lane]);
+  for (; index < count; ++index) {
+    if (values[index] != values[index] || (used != nullptr && !(used[index] > 0.0F))) continue;
+    two[0] += 1.0;
+    two[1] += static_cast<double>(values[index]);
+  }
+}
+
 void moments(const float* values, std::size_t count, double* four) {
   Half sums[2] = {}, squares[2] = {}, cubes[2] = {};
-  GroupIntegers absent = {};
-  const auto add = [&](const HalfFloats& part, int half) __attribute__((always_inline)) {
-    const Half value = __builtin_convertvector(part, Half);
+  GroupIntegers present = {};
+  const auto add = [&](const Half& value, int half) __attribute__((always_inline)) {
     const Half square = value * value;
     sums[half] += value;
     squares[half] += square;
@@ -327,14 +364,14 @@ void moments(const float* values, std::size_t count, double* four) {
   std::size_t index = 0;
   for (; index + group <= count; index += group) {
     const Group here = load<Group>(values + index);
-    const GroupIntegers mask = here == here;
-    absent += mask + 1;
+    const GroupIntegers mask = here == here;  // -1 where true
+    present -= mask;
     const Group kept = masked(here, mask);
-    add(__builtin_shufflevector(kept, kept, 0, 1, 2, 3), 0);
-    add(__builtin_shufflevector(kept, kept, 4, 5, 6, 7), 1);
+    add(low_half(kept), 0);
+    add(high_half(kept), 1);
   }
-  double rest[4] = {static_cast<double>(index), 0.0, 0.0, 0.0};
-  for (int lane = 0; lane < group; ++lane) rest[0] -= static_cast<double>(absent[lane]);
+  double rest[4] = {};
+  for (int lane = 0; lane < group; ++lane) rest[0] += static_cast<double>(present[lane]);
   for (; index < count; ++index) {
     if (values[index] != values[index]) continue;
     const auto value = static_cast<double>(values[index]);
@@ -348,30 +385,6 @@ void moments(const float* values, std::size_t count, double* four) {
   for (int power = 0; power < 3; ++power) {
     four[power + 1] = rest[power + 1] + ((all[power][0] + all[power][1]) + (all[power][2] + all[power][3]));
   }
-}
-
-void count_and_sum(const float* values, const float* used, std::size_t count, double* two) {
-  Half sums[2] = {};
-  GroupIntegers present = {};
-  std::size_t index = 0;
-  for (; index + group <= count; index += group) {
-    const Group here = load<Group>(values + index);
-    GroupIntegers mask = here == here;  // -1 where true
-    if (used != nullptr) mask &= load<Group>(used + index) > 0.0F;
-    present -= mask;
-    const Group kept = masked(here, mask);
-    sums[0] += __builtin_convertvector(__builtin_shufflevector(kept, kept, 0, 1, 2, 3), Half);
-    sums[1] += __builtin_convertvector(__builtin_shufflevector(kept, kept, 4, 5, 6, 7), Half);
-  }
-  two[0] = two[1] = 0.0;
-  for (int lane = 0; lane < group; ++lane) two[0] += static_cast<double>(present[lane]);
-  for (; index < count; ++index) {
-    if (values[index] != values[index] || (used != nullptr && !(used[index] > 0.0F))) continue;
-    two[0] += 1.0;
-    two[1] += static_cast<double>(values[index]);
-  }
-  const Half all = sums[0] + sums[1];
-  two[1] += (all[0] + all[1]) + (all[2] + all[3]);
 }
 
 void centre(const float* values, float mean, std::size_t count, float* target) {
@@ -490,7 +503,7 @@ void fit_sums(const float* values, const double* xs, const double* ys, int count
   constexpr int terms = 13;
   Half total[terms] = {};
   for (int i = 0; i < count; i += group / 2) {
-    const Half value = __builtin_convertvector(load<HalfFloats>(values + i), Half);
+    const Half value = to_double(load<HalfFloats>(values + i));
     const HalfIntegers wanted = value > static_cast<double>(lowest);
     const Half ratio = value * scaling;
     const Half x = load<Half>(xs + i);
