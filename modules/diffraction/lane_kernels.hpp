@@ -75,10 +75,10 @@ struct LaneKernels {
                  float* values);
   // sums[i] += stored[i], present[i] += 1 where stored is not 0.
   void (*add_stored)(const std::uint16_t* stored, std::size_t count, std::uint32_t* sums, std::uint32_t* present);
-  // Number and sum of the values that are not NaN, and whose `used` is positive where that is not null; eight at a time
-  // are added in single precision.
+  // Number and sum of the values that are not NaN, and whose `used` is positive where that is not null.
   void (*count_and_sum)(const float* values, const float* used, std::size_t count, double* two);
-  // Number, sum, sum of squares and of cubes of the values that are not NaN, in double precision.
+  // Number, sum, sum of squares and of cubes of the values that are not NaN. Of both, eight numbers at a time are added
+  // in single precision.
   void (*moments)(const float* values, std::size_t count, double* four);
   // Fourier transforms of eight lines at once (four in double precision), not normalised, exp(-2 pi i ...). Numbers are
   // stored [element][real lanes, imaginary lanes]; those of `from` from `present` on are taken as zero and not read.
@@ -109,11 +109,13 @@ struct LaneKernels {
   // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; `absent` where missing.
   void (*find_places)(const float* values, std::size_t count, float lowest, float scale, float last,
                       std::int32_t absent, std::int32_t* places);
-  // Of those of `count` points, a multiple of four, whose value is above `lowest` > 0: sums[0 ... 12]
-  // of w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w l, w l x, w l y, w l q with q = x^2 + y^2, l =
-  // ln(value scale) (to 1e-12) and w = (value scale)^2.
-  void (*fit_sums)(const float* values, const double* x, const double* y, int count, float lowest, double scale,
-                   double* sums);
+  // Of the positions up to `reach` rows and columns from `values`, in lines `stride` apart, that are more than `lowest` >
+  // 0 above the background and whose `inside` is positive: sums[0 ... 13] of 1 and of w, w x, w y, w x x, w x y, w y y,
+  // w x q, w y q, w q q, w l, w l x, w l y, w l q with x and y the distances, q = x^2 + y^2, l = ln r and w = r^2 for r =
+  // (value - background) scale. Of lines, as many positions as make up whole groups of eight are read, and `inside`,
+  // (2 reach + 1) lines one after the other, has as many.
+  void (*fit_sums)(const float* values, std::ptrdiff_t stride, int reach, const float* inside, float background,
+                   float lowest, float scale, float* sums);
   // flags[i] = 1 where values[i] > threshold, else 0. True where a value is missing.
   bool (*flag_above)(const float* values, float threshold, std::size_t count, std::uint8_t* flags);
 };

@@ -326,65 +326,43 @@ void add_stored(const std::uint16_t* stored, std::size_t count, std::uint32_t* s
       });
 }
 
-void count_and_sum(const float* values, const float* used, std::size_t count, double* two) {
+// Sums of powers 1 to `powers` of the values that are not NaN and are used, and their number before them.
+template <int powers>
+MESOGLASS_INLINE void power_sums(const float* values, const float* used, std::size_t count, double* result) {
   constexpr std::size_t piece = 8 * group;  // summed in single precision
-  Half sums = {};
+  Half sums[powers] = {};
   GroupIntegers present = {};
   std::size_t index = 0;
   for (; index + piece <= count; index += piece) {
-    Group sum = {};
+    Group parts[powers] = {};
     for (std::size_t i = index; i < index + piece; i += group) {
       const Group here = load<Group>(values + i);
       GroupIntegers mask = here == here;  // -1 where true
       if (used != nullptr) mask &= load<Group>(used + i) > 0.0F;
       present -= mask;
-      sum += masked(here, mask);
+      const Group kept = masked(here, mask);
+      Group power = kept;
+      for (int n = 0; n < powers; ++n, power *= kept) parts[n] += power;
     }
-    sums += low_half(sum) + high_half(sum);
+    for (int n = 0; n < powers; ++n) sums[n] += low_half(parts[n]) + high_half(parts[n]);
   }
-  two[0] = 0.0;
-  two[1] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  for (int lane = 0; lane < group; ++lane) two[0] += static_cast<double>(present[lane]);
+  result[0] = 0.0;
+  for (int lane = 0; lane < group; ++lane) result[0] += static_cast<double>(present[lane]);
+  for (int n = 0; n < powers; ++n) result[n + 1] = (sums[n][0] + sums[n][1]) + (sums[n][2] + sums[n][3]);
   for (; index < count; ++index) {
     if (values[index] != values[index] || (used != nullptr && !(used[index] > 0.0F))) continue;
-    two[0] += 1.0;
-    two[1] += static_cast<double>(values[index]);
+    const auto value = static_cast<double>(values[index]);
+    double power = 1.0;
+    for (int n = 0; n <= powers; ++n, power *= value) result[n] += power;
   }
 }
 
+void count_and_sum(const float* values, const float* used, std::size_t count, double* two) {
+  power_sums<1>(values, used, count, two);
+}
+
 void moments(const float* values, std::size_t count, double* four) {
-  Half sums[2] = {}, squares[2] = {}, cubes[2] = {};
-  GroupIntegers present = {};
-  const auto add = [&](const Half& value, int half) __attribute__((always_inline)) {
-    const Half square = value * value;
-    sums[half] += value;
-    squares[half] += square;
-    cubes[half] += square * value;
-  };
-  std::size_t index = 0;
-  for (; index + group <= count; index += group) {
-    const Group here = load<Group>(values + index);
-    const GroupIntegers mask = here == here;  // -1 where true
-    present -= mask;
-    const Group kept = masked(here, mask);
-    add(low_half(kept), 0);
-    add(high_half(kept), 1);
-  }
-  double rest[4] = {};
-  for (int lane = 0; lane < group; ++lane) rest[0] += static_cast<double>(present[lane]);
-  for (; index < count; ++index) {
-    if (values[index] != values[index]) continue;
-    const auto value = static_cast<double>(values[index]);
-    rest[0] += 1.0;
-    rest[1] += value;
-    rest[2] += value * value;
-    rest[3] += value * value * value;
-  }
-  const Half all[3] = {sums[0] + sums[1], squares[0] + squares[1], cubes[0] + cubes[1]};
-  four[0] = rest[0];
-  for (int power = 0; power < 3; ++power) {
-    four[power + 1] = rest[power + 1] + ((all[power][0] + all[power][1]) + (all[power][2] + all[power][3]));
-  }
+  power_sums<3>(values, nullptr, count, four);
 }
 
 void centre(const float* values, float mean, std::size_t count, float* target) {
@@ -476,58 +454,59 @@ void find_places(const float* values, std::size_t count, float lowest, float sca
   }
 }
 
-typedef std::int64_t HalfIntegers __attribute__((vector_size(8 * group / 2)));
-
-// Of positive, normal numbers.
-MESOGLASS_INLINE Half logarithm(const Half& values) {
-  constexpr std::int64_t mantissa = (std::int64_t{1} << 52) - 1;
-  constexpr std::int64_t one = std::int64_t{1023} << 52;
-  constexpr double whole = 6755399441055744.0;  // 1.5 * 2^52: integers are added to its last bits
-  const HalfIntegers bits = as<HalfIntegers>(values);
-  const Half number = as<Half>((bits & mantissa) | one);  // 1 to 2
-  const HalfIntegers upper = number > 1.5;                // -1 where true: taken as half, of one power more
-  const Half ratio = as<Half>(as<HalfIntegers>(number) + (upper & -(std::int64_t{1} << 52)));
-  const HalfIntegers power = ((bits >> 52) - 1023) - upper;
-  const Half exponent = as<Half>(power + as<HalfIntegers>(Half{} + whole)) - whole;
+// Of positive, normal numbers; to 1e-7 of it or of 1.
+MESOGLASS_INLINE Group logarithm(const Group& values) {
+  constexpr std::int32_t mantissa = (1 << 23) - 1;
+  constexpr std::int32_t one = 127 << 23;
+  const GroupIntegers bits = as<GroupIntegers>(values);
+  const Group number = as<Group>((bits & mantissa) | one);  // 1 to 2
+  const GroupIntegers upper = number > 1.5F;                // -1 where true: taken as half, of one power more
+  const Group ratio = as<Group>(as<GroupIntegers>(number) + (upper & -(1 << 23)));
+  const Group power = __builtin_convertvector(((bits >> 23) - 127) - upper, Group);
   // ln r = 2 artanh((r - 1) / (r + 1)), 3/4 < r <= 3/2
-  const Half z = (ratio - 1.0) / (ratio + 1.0);
-  const Half z2 = z * z;
-  Half series = {};
-#pragma GCC unroll 9
-  for (int term = 19; term > 1; term -= 2) series = (series + 1.0 / term) * z2;
-  return 2.0 * z * (series + 1.0) + 0.69314718055994530942 * exponent;
+  const Group z = (ratio - 1.0F) / (ratio + 1.0F);
+  const Group z2 = z * z;
+  const Group series = z2 * (1.0F / 3 + z2 * (1.0F / 5 + z2 * (1.0F / 7 + z2 * (1.0F / 9))));
+  return 2.0F * z * (series + 1.0F) + 0.69314718F * power;
 }
 
-void fit_sums(const float* values, const double* xs, const double* ys, int count, float lowest, double scaling,
-              double* sums) {
-  constexpr int terms = 13;
-  Half total[terms] = {};
-  for (int i = 0; i < count; i += group / 2) {
-    const Half value = to_double(load<HalfFloats>(values + i));
-    const HalfIntegers wanted = value > static_cast<double>(lowest);
-    const Half ratio = value * scaling;
-    const Half x = load<Half>(xs + i);
-    const Half y = load<Half>(ys + i);
-    const Half w = as<Half>(as<HalfIntegers>(ratio * ratio) & wanted);
-    const Half wl = w * as<Half>(as<HalfIntegers>(logarithm(ratio)) & wanted);
-    const Half q = x * x + y * y;
-    const Half wx = w * x, wy = w * y, wq = w * q;
-    total[0] += w;
-    total[1] += wx;
-    total[2] += wy;
-    total[3] += wx * x;
-    total[4] += wx * y;
-    total[5] += wy * y;
-    total[6] += wx * q;
-    total[7] += wy * q;
-    total[8] += wq * q;
-    total[9] += wl;
-    total[10] += wl * x;
-    total[11] += wl * y;
-    total[12] += wl * q;
+void fit_sums(const float* values, std::ptrdiff_t stride, int reach, const float* inside, float background,
+              float lowest, float scaling, float* sums) {
+  constexpr int terms = 14;
+  Group total[terms] = {};
+  Group columns;
+  for (int lane = 0; lane < group; ++lane) columns[lane] = static_cast<float>(lane - reach);
+  for (int row = -reach; row <= reach; ++row) {
+    const auto y = static_cast<float>(row);
+    const float* line = values + row * stride - reach;
+    for (int first = 0; first <= 2 * reach; first += group, inside += group) {
+      const Group value = load<Group>(line + first) - background;
+      const GroupIntegers wanted = (value > lowest) & (load<Group>(inside) > 0.0F);
+      const Group ratio = masked(value * scaling, wanted);
+      const Group x = columns + static_cast<float>(first);
+      const Group w = ratio * ratio;
+      const Group wl = w * masked(logarithm(ratio), wanted);
+      const Group q = x * x + y * y;
+      const Group wx = w * x, wy = w * y, wq = w * q;
+      total[0] -= __builtin_convertvector(wanted, Group);
+      total[1] += w;
+      total[2] += wx;
+      total[3] += wy;
+      total[4] += wx * x;
+      total[5] += wx * y;
+      total[6] += wy * y;
+      total[7] += wx * q;
+      total[8] += wy * q;
+      total[9] += wq * q;
+      total[10] += wl;
+      total[11] += wl * x;
+      total[12] += wl * y;
+      total[13] += wl * q;
+    }
   }
   for (int term = 0; term < terms; ++term) {
-    sums[term] = (total[term][0] + total[term][1]) + (total[term][2] + total[term][3]);
+    const Group& t = total[term];
+    sums[term] = ((t[0] + t[1]) + (t[2] + t[3])) + ((t[4] + t[5]) + (t[6] + t[7]));
   }
 }
 

@@ -61,7 +61,7 @@ MapDescriber::MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int lar
       labeller_(ny, nx),
       pair_(2 * positions_),
       smoothed_(positions_ * static_cast<std::size_t>(angles)),
-      null_maps_(positions_ * static_cast<std::size_t>(null_maps)),
+      null_values_(positions_ * static_cast<std::size_t>(null_maps)),
       null_order_(positions_),
       null_starts_(static_cast<std::size_t>(angles) + 1) {}
 
@@ -103,13 +103,17 @@ void MapDescriber::draw_null_angles(int bin) {
 // What the null maps show of the map of an angle.
 void MapDescriber::add_to_null_maps(int angle, std::span<const float> map) {
   for (int index = 0; index < null_maps; ++index) {
-    const int start = (angle - index * angles_ / null_maps + angles_) % angles_;
-    float* target = null_maps_.data() + static_cast<std::size_t>(index) * positions_;
-    for (auto i = null_starts_[static_cast<std::size_t>(start)]; i < null_starts_[static_cast<std::size_t>(start) + 1];
-         ++i) {
-      target[null_order_[i]] = map[null_order_[i]];
+    const auto start = static_cast<std::size_t>((angle - index * angles_ / null_maps + angles_) % angles_);
+    float* values = null_values_.data() + static_cast<std::size_t>(index) * positions_;
+    for (auto place = null_starts_[start]; place < null_starts_[start + 1]; ++place) {
+      values[place] = map[null_order_[place]];
     }
   }
+}
+
+void MapDescriber::make_null_map(int index, std::span<float> map) const {
+  const float* values = null_values_.data() + static_cast<std::size_t>(index) * positions_;
+  for (std::size_t place = 0; place < positions_; ++place) map[null_order_[place]] = values[place];
 }
 
 MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
@@ -233,8 +237,9 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   SpeckleWidths null_speckles;
   double null_above = 0.0;
   double null_positions = 0.0;
-  for (std::size_t index = 0; index < null_maps; ++index) {
-    const auto map = std::span<float>(null_maps_).subspan(index * positions_, positions_);
+  for (int index = 0; index < null_maps; ++index) {
+    const auto map = std::span<float>(pair_).first(positions_);
+    make_null_map(index, map);
     MapMoments own;
     own.add_map(map);
     if (!(own.count > 0.0)) continue;

@@ -64,6 +64,7 @@ class MapDescriber {
   [[nodiscard]] std::vector<float> levelling_factors(const BinMaps& maps);
   void draw_null_angles(int bin);
   void add_to_null_maps(int angle, std::span<const float> map);
+  void make_null_map(int index, std::span<float> map) const;
   int angles_;
   std::size_t positions_;
   std::vector<std::uint8_t> kept_;
@@ -73,9 +74,9 @@ class MapDescriber {
   RegionLabeller labeller_;
   AlignedValues<float> pair_;      // two maps, levelled
   AlignedValues<float> smoothed_;  // (angle, position)
-  // The null model, (map, position): every position begins at an angle drawn at random, and no two of the null maps show
-  // it the same one, so that the values stay and what neighbours have in common goes.
-  AlignedValues<float> null_maps_;
+  // The null model: every position of a map begins at an angle drawn at random, and no two of the maps show it the same
+  // angle, so that the values stay and what neighbours have in common goes.
+  AlignedValues<float> null_values_;        // (map, place in null_order_)
   std::vector<std::uint32_t> null_order_;   // positions by the angle they begin at
   std::vector<std::uint32_t> null_starts_;  // of each angle in that order, and the end
 };

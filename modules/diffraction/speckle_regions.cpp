@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -17,8 +18,21 @@ double SpeckleRegion::equivalent_diameter() const noexcept {
 
 namespace {
 
-// Positions looked at together where nothing is above the threshold.
+// Flags looked at together.
 constexpr std::int64_t word = 8;
+
+// The first position from `x` on whose flag, 0 or 1, is not that of `same`, eight times the same flag; `end` or beyond
+// where there is none before `end`. Reads up to a word beyond `end`.
+std::int64_t first_other(const std::uint8_t* flags, std::int64_t x, std::int64_t end, std::uint64_t same) {
+  static_assert(std::endian::native == std::endian::little);  // as the kernels' instruction sets are
+  for (; x < end; x += word) {
+    std::uint64_t here = 0;
+    std::memcpy(&here, flags + x, sizeof(here));
+    if (here != same) return x + std::countr_zero(here ^ same) / word;
+  }
+  return x;
+}
+constexpr std::uint64_t all_below = 0, all_above = 0x0101010101010101;
 
 }  // namespace
 
@@ -32,6 +46,15 @@ std::int32_t RegionLabeller::root(std::int32_t region) {
     region = parent;
   }
   return region;
+}
+
+// Of a run that does not touch the map's edge.
+bool RegionLabeller::touches_gap(const float* line, const Run& run) const {
+  if (std::isnan(line[run.begin - 1]) || std::isnan(line[run.end])) return true;
+  for (std::int64_t x = run.begin; x < run.end; ++x) {
+    if (std::isnan(line[x - nx_]) || std::isnan(line[x + nx_])) return true;
+  }
+  return false;
 }
 
 std::span<const SpeckleRegion> RegionLabeller::label(std::span<const float> map, float threshold) {
@@ -49,28 +72,17 @@ std::span<const SpeckleRegion> RegionLabeller::label(std::span<const float> map,
     const std::uint8_t* flags = flags_.data() + y * (nx_ + word);
     current_.clear();
     std::size_t above = 0;
-    for (std::int64_t x = 0; x < nx_; ++x) {
-      if (flags[x] == 0) {
-        std::uint64_t here = 0;
-        std::memcpy(&here, flags + x, sizeof(here));
-        if (here == 0) x += word - 1;
-        continue;
-      }
-      Run run{x, x, static_cast<std::int32_t>(parents_.size())};
-      SpeckleRegion part{0, line[x], x, y, x == 0 || y == 0 || y == ny_ - 1};
-      if (x > 0 && std::isnan(line[x - 1])) part.at_edge = true;
-      for (; flags[x] != 0; ++x) {
+    for (std::int64_t x = first_other(flags, 0, nx_, all_below); x < nx_;
+         x = first_other(flags, current_.back().end + 1, nx_, all_below)) {
+      const Run run{x, first_other(flags, x + 1, nx_, all_above), static_cast<std::int32_t>(parents_.size())};
+      SpeckleRegion part{run.end - run.begin, line[x], x, y, x == 0 || run.end == nx_ || y == 0 || y == ny_ - 1};
+      for (++x; x < run.end; ++x) {
         if (line[x] > part.peak) {
           part.peak = line[x];
           part.peak_x = x;
         }
-        if (!gaps) continue;
-        const bool beside_missing = (y > 0 && std::isnan(line[x - nx_])) || (y + 1 < ny_ && std::isnan(line[x + nx_]));
-        part.at_edge = part.at_edge || beside_missing;
       }
-      run.end = x;
-      part.pixels = run.end - run.begin;
-      part.at_edge = part.at_edge || x == nx_ || std::isnan(line[x]);
+      if (gaps && !part.at_edge) part.at_edge = touches_gap(line, run);
       parents_.push_back(run.region);
       found_.push_back(part);
       // Runs of the row above that touch, corners included.
@@ -123,55 +135,41 @@ double last_unknown(std::array<double, 10> lower, std::array<double, 4> right) {
 
 }  // namespace
 
-namespace {
-
-constexpr std::size_t step = 4;  // points that the kernel takes at once
-
-}  // namespace
-
-SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach) : ny_(ny), nx_(nx), reach_(reach) {
-  for (int y = -reach; y <= reach; ++y) {
-    for (int x = -reach; x <= reach; ++x) {
-      if (x * x + y * y > reach * reach) continue;
-      x_.push_back(x);
-      y_.push_back(y);
-      offsets_.push_back(y * nx + x);
+SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach)
+    : ny_(ny), nx_(nx), reach_(reach), width_((2 * reach + lane_group) / lane_group * lane_group) {
+  for (std::int64_t y = -reach_; y <= reach_; ++y) {
+    for (std::int64_t x = -reach_; x < width_ - reach_; ++x) {
+      inside_.push_back(x * x + y * y <= reach_ * reach_ ? 1.0F : 0.0F);
     }
   }
-  values_.resize(offsets_.size() + step);
-  used_x_.resize(values_.size());
-  used_y_.resize(values_.size());
+  patch_.resize(inside_.size());
 }
 
 double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region, float background) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const float height = region.peak - background;
   if (!(height > 0.0F)) return nan;
-  const std::int64_t place = region.peak_y * nx_ + region.peak_x;
-  const bool inside = region.peak_x >= reach_ && region.peak_x + reach_ < nx_ && region.peak_y >= reach_ &&
-                      region.peak_y + reach_ < ny_;
-  const float lowest = 0.5F * height;
-  std::size_t points = 0;
-  for (std::size_t i = 0; i < offsets_.size(); ++i) {
-    if (!inside) {
-      const std::int64_t x = region.peak_x + static_cast<std::int64_t>(x_[i]);
-      const std::int64_t y = region.peak_y + static_cast<std::int64_t>(y_[i]);
-      if (x < 0 || x >= nx_ || y < 0 || y >= ny_) continue;
+  const std::int64_t left = region.peak_x - reach_, top = region.peak_y - reach_, lines = 2 * reach_ + 1;
+  const bool cut = left < 0 || left + width_ > nx_ || top < 0 || top + lines > ny_;
+  if (cut) {
+    for (std::int64_t y = 0; y < lines; ++y) {
+      for (std::int64_t x = 0; x < width_; ++x) {
+        const bool there = left + x >= 0 && left + x < nx_ && top + y >= 0 && top + y < ny_;
+        patch_[static_cast<std::size_t>(y * width_ + x)] =
+            there ? map[static_cast<std::size_t>((top + y) * nx_ + left + x)] : background;
+      }
     }
-    // Written in any case, counted only where it is wanted: faster than to jump.
-    values_[points] = map[static_cast<std::size_t>(place + offsets_[i])] - background;
-    used_x_[points] = x_[i];
-    used_y_[points] = y_[i];
-    points += values_[points] > lowest ? 1 : 0;
   }
-  constexpr std::size_t least_points = 6;
-  if (points < least_points) return nan;
-  for (; points % step != 0; ++points) values_[points] = 0.0F;
+  const float* peak = cut ? patch_.data() + reach_ * width_ + reach_ : map.data() + region.peak_y * nx_ + region.peak_x;
   // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
-  std::array<double, 13> sums;
-  best_kernels().fit_sums(values_.data(), used_x_.data(), used_y_.data(), static_cast<int>(points), lowest,
-                          1.0 / static_cast<double>(height), sums.data());
-  const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
+  std::array<float, 14> found;
+  best_kernels().fit_sums(peak, cut ? width_ : nx_, static_cast<int>(reach_), inside_.data(), background,
+                          0.5F * height, 1.0F / height, found.data());
+  std::array<double, 14> sums;
+  std::copy(found.begin(), found.end(), sums.begin());
+  const auto& [points, w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
+  constexpr double least_points = 6;
+  if (points < least_points) return nan;
   const double curvature = last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
   return curvature < 0.0 ? 2.0 * std::sqrt(-std::log(2.0) / curvature) : nan;
 }

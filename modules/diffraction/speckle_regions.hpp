@@ -29,6 +29,7 @@ class RegionLabeller {
     std::int64_t begin = 0, end = 0;
     std::int32_t region = 0;
   };
+  [[nodiscard]] bool touches_gap(const float* line, const Run& run) const;
   [[nodiscard]] std::int32_t root(std::int32_t region);
   std::int64_t ny_;
   std::int64_t nx_;
@@ -52,11 +53,9 @@ class SpeckleFit {
   std::int64_t ny_;
   std::int64_t nx_;
   std::int64_t reach_;
-  std::vector<std::int64_t> offsets_;  // of the positions from the peak
-  std::vector<double> x_, y_;
-  // Of the positions above half of the height.
-  std::vector<double> used_x_, used_y_;
-  std::vector<float> values_;
+  std::int64_t width_;         // of a patch about a peak: its columns, and more up to whole vectors
+  std::vector<float> inside_;  // a patch: 1 within reach
+  std::vector<float> patch_;   // values of one that the map's edge cuts
 };
 
 }  // namespace mesoglass::diffraction

@@ -123,13 +123,13 @@ TEST(LaneKernels, SmallOnesEqualPlainLoops) {
 // The kernels of maps: every variant against plain loops, with missing values, at a length that is no multiple of
 // eight.
 TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
-  constexpr std::size_t count = 61;
+  constexpr std::size_t count = 77;
   constexpr float missing = std::numeric_limits<float>::quiet_NaN();
   auto a = random_values(count, 20, -1.0, 1.0);
   auto b = random_values(count, 21, -1.0, 1.0);
-  a[3] = a[60] = b[17] = missing;
+  a[3] = a[60] = a[count - 1] = b[17] = missing;
   std::vector<float> used(count, 1.0F);
-  used[8] = used[59] = 0.0F;
+  used[8] = used[59] = used[70] = 0.0F;
   std::vector<std::uint16_t> stored(count);
   for (std::size_t i = 0; i < count; ++i) stored[i] = static_cast<std::uint16_t>(i % 9 == 4 ? 0 : 1000 * i + 17);
   const auto factors = random_values(count, 22);
@@ -167,6 +167,7 @@ TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
       EXPECT_EQ(flags[i], a[i] > 0.25F ? 1 : 0);
     }
     for (const float* mask : {static_cast<const float*>(nullptr), static_cast<const float*>(used.data())}) {
+      constexpr double single = 2e-6;  // rounding of numbers up to 1 and of their sums
       double two[2], four[4], expected[4] = {};
       kernels->count_and_sum(a.data(), mask, count, two);
       kernels->moments(a.data(), count, four);
@@ -179,10 +180,10 @@ TEST(LaneKernels, ThoseOfMapsEqualPlainLoops) {
         expected[3] += value * value * value;
       }
       EXPECT_EQ(two[0], expected[0]);
-      EXPECT_NEAR(two[1], expected[1], 1e-6);  // rounding of eight values up to 1, eight times
+      EXPECT_NEAR(two[1], expected[1], single);
       if (mask != nullptr) continue;
       EXPECT_EQ(four[0], expected[0]);
-      for (int power = 1; power < 4; ++power) EXPECT_NEAR(four[power], expected[power], 1e-13 * count);
+      for (int power = 1; power < 4; ++power) EXPECT_NEAR(four[power], expected[power], single);
     }
     // Of five lines, or of places beside each other; 55 outputs are one whole tile, and some more.
     const auto source = random_values(55 + 4 * 20, 23, -1.0, 1.0), times = random_values(55, 24);
@@ -372,30 +373,37 @@ TEST(LaneKernels, LinesAreTurned) {
 }
 
 TEST(LaneKernels, SumsOfAFitArePlainSums) {
-  constexpr std::size_t count = 64;
-  auto values = random_values(count, 80, -1.0, 3.0);
-  values[5] = std::numeric_limits<float>::quiet_NaN();
-  values[6] = 300.0F;
-  values[7] = 0.25F;  // not above
-  values[8] = 0.0F;
-  std::vector<double> x(count), y(count);
-  std::array<double, 13> expected{};
-  constexpr double scale = 1.25;
-  for (std::size_t i = 0; i < count; ++i) {
-    x[i] = static_cast<double>(i % 5) - 2.0;
-    y[i] = static_cast<double>(i / 5) - 6.0;
-    if (!(values[i] > 0.25F)) continue;
-    const double ratio = scale * static_cast<double>(values[i]);
-    const double q = x[i] * x[i] + y[i] * y[i], l = std::log(ratio);
-    const double terms[] = {1.0,      x[i],  y[i], x[i] * x[i], x[i] * y[i], y[i] * y[i], x[i] * q,
-                            y[i] * q, q * q, l,    l * x[i],    l * y[i],    l * q};
-    for (std::size_t term = 0; term < 13; ++term) expected[term] += ratio * ratio * terms[term];
-  }
-  for (const LaneKernels* kernels : available_kernels()) {
-    std::array<double, 13> sums{};
-    kernels->fit_sums(values.data(), x.data(), y.data(), count, 0.25F, scale, sums.data());
-    for (std::size_t term = 0; term < 13; ++term) {
-      EXPECT_NEAR(sums[term], expected[term], 1e-12 * (std::fabs(expected[term]) + expected[8])) << term;
+  constexpr float background = 0.5F, lowest = 0.25F, scale = 1.25F;
+  for (const int reach : {2, 3, 5}) {
+    const auto lines = static_cast<std::size_t>(2 * reach + 1), width = (lines + 7) / 8 * 8;
+    constexpr std::size_t stride = 21;
+    auto values = random_values(lines * stride, 80, -1.0, 3.0);
+    values[5] = std::numeric_limits<float>::quiet_NaN();
+    values[6] = 300.0F;
+    values[stride + 7] = background + lowest;  // not above
+    std::vector<float> inside(lines * width, 1.0F);
+    inside[2 * width + 1] = 0.0F;
+    std::array<double, 14> expected{};
+    for (std::size_t row = 0; row < lines; ++row) {
+      for (std::size_t column = 0; column < width; ++column) {
+        const double value = static_cast<double>(values[row * stride + 3 + column] - background);
+        if (!(value > static_cast<double>(lowest)) || inside[row * width + column] == 0.0F) continue;
+        const double x = static_cast<double>(column) - reach, y = static_cast<double>(row) - reach;
+        const double ratio = static_cast<double>(scale) * value, q = x * x + y * y, l = std::log(ratio);
+        const double terms[] = {1.0, x, y, x * x, x * y, y * y, x * q, y * q, q * q, l, l * x, l * y, l * q};
+        expected[0] += 1.0;
+        for (std::size_t term = 0; term < 13; ++term) expected[term + 1] += ratio * ratio * terms[term];
+      }
+    }
+    for (const LaneKernels* kernels : available_kernels()) {
+      std::array<float, 14> sums{};
+      kernels->fit_sums(values.data() + static_cast<std::size_t>(reach) * (stride + 1) + 3, stride, reach,
+                        inside.data(), background, lowest, scale, sums.data());
+      EXPECT_EQ(sums[0], expected[0]) << kernels->name;
+      for (std::size_t term = 1; term < 14; ++term) {
+        // Single precision, of the largest of the sums.
+        EXPECT_NEAR(sums[term], expected[term], 1e-6 * (std::fabs(expected[term]) + expected[9])) << term;
+      }
     }
   }
 }
