@@ -18,7 +18,7 @@ constexpr std::size_t tile_patterns = 32;  // a cache line of 16-bit values
 
 // Means over `angles` maps of means.size() positions each, one after the other; NaN where none has a value.
 void mean_over_maps(const std::uint16_t* maps, int angles, std::span<float> means) {
-  constexpr std::size_t piece = 2048;  // whose sums stay in the fastest cache
+  constexpr std::size_t piece = 4096;  // whose sums stay in the fastest cache
   std::array<std::uint32_t, piece> sums, present;
   for (std::size_t first = 0; first < means.size(); first += piece) {
     const std::size_t count = std::min(piece, means.size() - first);

@@ -162,11 +162,11 @@ double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region
   }
   const float* peak = cut ? patch_.data() + reach_ * width_ + reach_ : map.data() + region.peak_y * nx_ + region.peak_x;
   // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
-  std::array<float, 14> found;
+  std::array<float, 16> found;
   best_kernels().fit_sums(peak, cut ? width_ : nx_, static_cast<int>(reach_), inside_.data(), background,
                           0.5F * height, 1.0F / height, found.data());
   std::array<double, 14> sums;
-  std::copy(found.begin(), found.end(), sums.begin());
+  std::copy_n(found.begin(), sums.size(), sums.begin());
   const auto& [points, w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
   constexpr double least_points = 6;
   if (points < least_points) return nan;

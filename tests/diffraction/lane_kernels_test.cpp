@@ -396,7 +396,7 @@ TEST(LaneKernels, SumsOfAFitArePlainSums) {
       }
     }
     for (const LaneKernels* kernels : available_kernels()) {
-      std::array<float, 14> sums{};
+      std::array<float, 16> sums{};
       kernels->fit_sums(values.data() + static_cast<std::size_t>(reach) * (stride + 1) + 3, stride, reach,
                         inside.data(), background, lowest, scale, sums.data());
       EXPECT_EQ(sums[0], expected[0]) << kernels->name;
