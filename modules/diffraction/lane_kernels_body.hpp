@@ -479,43 +479,56 @@ MESOGLASS_INLINE Group logarithm(const Group& values) {
   return 2.0F * z * (series + 1.0F) + 0.69314718F * power;
 }
 
-void fit_sums(const float* values, std::ptrdiff_t stride, int reach, const float* inside, float background,
-              float lowest, float scaling, float* sums) {
+int fit_sums(const float* values, std::ptrdiff_t stride, int reach, const float* inside, float background, float lowest,
+             float scaling, int least, float* sums) {
+  // Most speckles are noise, of fewer positions than a fit wants: counted first.
+  GroupIntegers count = {};
+  const float* here = inside;
+  for (int row = -reach; row <= reach; ++row) {
+    const float* line = values + row * stride - reach;
+    for (int first = 0; first <= 2 * reach; first += group, here += group) {
+      count -= (load<Group>(line + first) - background > lowest) & (load<Group>(here) > 0.0F);
+    }
+  }
+  int found = 0;
+  for (int lane = 0; lane < group; ++lane) found += count[lane];
+  if (found < least) return found;
   Group total[2 * group] = {};
   Group columns;
   for (int lane = 0; lane < group; ++lane) columns[lane] = static_cast<float>(lane - reach);
+  here = inside;
   for (int row = -reach; row <= reach; ++row) {
     const auto y = static_cast<float>(row);
     const float* line = values + row * stride - reach;
-    for (int first = 0; first <= 2 * reach; first += group, inside += group) {
+    for (int first = 0; first <= 2 * reach; first += group, here += group) {
       const Group value = load<Group>(line + first) - background;
-      const GroupIntegers wanted = (value > lowest) & (load<Group>(inside) > 0.0F);
+      const GroupIntegers wanted = (value > lowest) & (load<Group>(here) > 0.0F);
       const Group ratio = masked(value * scaling, wanted);
       const Group x = columns + static_cast<float>(first);
       const Group w = ratio * ratio;
       const Group wl = w * masked(logarithm(ratio), wanted);
       const Group q = x * x + y * y;
       const Group wx = w * x, wy = w * y, wq = w * q;
-      total[0] -= __builtin_convertvector(wanted, Group);
-      total[1] += w;
-      total[2] += wx;
-      total[3] += wy;
-      total[4] += wx * x;
-      total[5] += wx * y;
-      total[6] += wy * y;
-      total[7] += wx * q;
-      total[8] += wy * q;
-      total[9] += wq * q;
-      total[10] += wl;
-      total[11] += wl * x;
-      total[12] += wl * y;
-      total[13] += wl * q;
+      total[0] += w;
+      total[1] += wx;
+      total[2] += wy;
+      total[3] += wx * x;
+      total[4] += wx * y;
+      total[5] += wy * y;
+      total[6] += wx * q;
+      total[7] += wy * q;
+      total[8] += wq * q;
+      total[9] += wl;
+      total[10] += wl * x;
+      total[11] += wl * y;
+      total[12] += wl * q;
     }
   }
   for (int half = 0; half < 2; ++half) {
     transpose(total + half * group);
     store(sum_of_rows(total + half * group), sums + half * group);
   }
+  return found;
 }
 
 bool flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {

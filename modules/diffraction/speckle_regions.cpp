@@ -162,14 +162,15 @@ double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region
   }
   const float* peak = cut ? patch_.data() + reach_ * width_ + reach_ : map.data() + region.peak_y * nx_ + region.peak_x;
   // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
+  constexpr int least_points = 6;
   std::array<float, 16> found;
-  best_kernels().fit_sums(peak, cut ? width_ : nx_, static_cast<int>(reach_), inside_.data(), background,
-                          0.5F * height, 1.0F / height, found.data());
-  std::array<double, 14> sums;
+  if (best_kernels().fit_sums(peak, cut ? width_ : nx_, static_cast<int>(reach_), inside_.data(), background,
+                              0.5F * height, 1.0F / height, least_points, found.data()) < least_points) {
+    return nan;
+  }
+  std::array<double, 13> sums;
   std::copy_n(found.begin(), sums.size(), sums.begin());
-  const auto& [points, w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
-  constexpr double least_points = 6;
-  if (points < least_points) return nan;
+  const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
   const double curvature = last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
   return curvature < 0.0 ? 2.0 * std::sqrt(-std::log(2.0) / curvature) : nan;
 }
