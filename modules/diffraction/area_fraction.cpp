@@ -54,7 +54,8 @@ void IntensityHistogram::add_map(std::span<const float> map) noexcept {
     std::size_t i = 0;
     for (; i + tables <= count; i += tables) {
 #pragma GCC unroll 2
-      for (std::size_t table = 0; table < tables; ++table) ++counts_[static_cast<std::size_t>(places[i + table])][table];
+      for (std::size_t table = 0; table < tables; ++table)
+        ++counts_[static_cast<std::size_t>(places[i + table])][table];
     }
     for (; i < count; ++i) ++counts_[static_cast<std::size_t>(places[i])][0];
   }

@@ -34,7 +34,9 @@ class IntensityHistogram {
   [[nodiscard]] double count(std::size_t bin) const noexcept {
     return static_cast<double>(std::uint64_t{counts_[bin][0]} + counts_[bin][1]);
   }
-  [[nodiscard]] std::uint64_t missing_values() const noexcept { return std::uint64_t{counts_[bins][0]} + counts_[bins][1]; }
+  [[nodiscard]] std::uint64_t missing_values() const noexcept {
+    return std::uint64_t{counts_[bins][0]} + counts_[bins][1];
+  }
   std::vector<std::array<std::uint32_t, tables>> counts_;  // the last are missing values
   std::int64_t total_ = 0;
 };

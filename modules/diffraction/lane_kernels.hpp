@@ -30,7 +30,8 @@ struct HarmonicTables {
   }
 };
 
-// A Fourier transform of `length` = the product of its steps' radices (2 to 6, 8, 9 or 10), at least two steps: see MapTransform.
+// A Fourier transform of `length` = the product of its steps' radices (2 to 6, 8, 9 or 10), at least two steps: see
+// MapTransform.
 template <typename Scalar>
 struct TransformSteps {
   int length = 0;

@@ -157,14 +157,22 @@ struct Transform {
   static MESOGLASS_INLINE void step(int radix, const Scalar* from, const To& to, std::ptrdiff_t rest,
                                     std::ptrdiff_t done, const Scalar* twiddles, std::ptrdiff_t present) {
     switch (radix) {
-      case 2: return step_of<2, first, last>(from, to, rest, done, twiddles, present);
-      case 3: return step_of<3, first, last>(from, to, rest, done, twiddles, present);
-      case 4: return step_of<4, first, last>(from, to, rest, done, twiddles, present);
-      case 5: return step_of<5, first, last>(from, to, rest, done, twiddles, present);
-      case 6: return step_of<6, first, last>(from, to, rest, done, twiddles, present);
-      case 8: return step_of<8, first, last>(from, to, rest, done, twiddles, present);
-      case 9: return step_of<9, first, last>(from, to, rest, done, twiddles, present);
-      default: return step_of<10, first, last>(from, to, rest, done, twiddles, present);
+      case 2:
+        return step_of<2, first, last>(from, to, rest, done, twiddles, present);
+      case 3:
+        return step_of<3, first, last>(from, to, rest, done, twiddles, present);
+      case 4:
+        return step_of<4, first, last>(from, to, rest, done, twiddles, present);
+      case 5:
+        return step_of<5, first, last>(from, to, rest, done, twiddles, present);
+      case 6:
+        return step_of<6, first, last>(from, to, rest, done, twiddles, present);
+      case 8:
+        return step_of<8, first, last>(from, to, rest, done, twiddles, present);
+      case 9:
+        return step_of<9, first, last>(from, to, rest, done, twiddles, present);
+      default:
+        return step_of<10, first, last>(from, to, rest, done, twiddles, present);
     }
   }
 
@@ -179,8 +187,9 @@ struct Transform {
       const int radix = steps.radices[index];
       rest /= radix;
       Scalar* between = index % 2 == 0 ? work_a : work_b;
-      const auto keep = [between](const Complex& value, std::ptrdiff_t place)
-                            __attribute__((always_inline)) { put(value, between, place); };
+      const auto keep = [between](const Complex& value, std::ptrdiff_t place) __attribute__((always_inline)) {
+        put(value, between, place);
+      };
       if (index == 0) {
         step<true, false>(radix, from, keep, rest, done, twiddles, present);
       } else {
@@ -196,8 +205,11 @@ struct Transform {
   static const Scalar* run(const TransformSteps<Scalar>& steps, const Scalar* from, std::ptrdiff_t present,
                            Scalar* work_a, Scalar* work_b) {
     Scalar* result = steps.count % 2 == 0 ? work_b : work_a;
-    run(steps, from, present, work_a, work_b, [result](const Complex& value, std::ptrdiff_t place)
-                                                  __attribute__((always_inline)) { put(value, result, place); });
+    run(
+        steps, from, present, work_a,
+        work_b, [result](const Complex& value, std::ptrdiff_t place) __attribute__((always_inline)) {
+          put(value, result, place);
+        });
     return result;
   }
 };
@@ -283,8 +295,9 @@ void turn_lines(const float* lines, std::size_t columns, int count, float* block
 void add_powers(const TransformSteps<float>& steps, const float* from, std::ptrdiff_t present, float* work_a,
                 float* work_b, double* sums) {
   using Lines = Transform<Group, float>;
-  Lines::run(steps, from, present, work_a, work_b, [sums](const Lines::Complex& value, std::ptrdiff_t place)
-                                                       __attribute__((always_inline)) {
-    add_to(value.re * value.re + value.im * value.im, sums + group * place);
-  });
+  Lines::run(
+      steps, from, present, work_a,
+      work_b, [sums](const Lines::Complex& value, std::ptrdiff_t place) __attribute__((always_inline)) {
+        add_to(value.re * value.re + value.im * value.im, sums + group * place);
+      });
 }

@@ -280,8 +280,8 @@ void MapAutocorrelation::clear() {
   std::fill(state_->maps.begin(), state_->maps.end(), 0);
 }
 
-std::array<MapAutocorrelation::Added, 2> MapAutocorrelation::add_pair(std::span<const float> a, std::span<const float> b,
-                                                                      int group) {
+std::array<MapAutocorrelation::Added, 2> MapAutocorrelation::add_pair(std::span<const float> a,
+                                                                      std::span<const float> b, int group) {
   State& s = *state_;
   const std::array<std::span<const float>, 2> given = {a, b};
   std::array<Added, 2> result{};

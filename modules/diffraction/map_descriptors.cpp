@@ -186,7 +186,8 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
     const auto map = smoothed_of(angle);
     if (whole) {
       const auto row = [&](std::int64_t y, std::span<float> values) {
-        maps.copy_row(angle, y, values, std::span(factors).subspan(static_cast<std::size_t>(y * maps.nx()), values.size()));
+        maps.copy_row(angle, y, values,
+                      std::span(factors).subspan(static_cast<std::size_t>(y * maps.nx()), values.size()));
       };
       smoother_.smooth_whole(row, mean, map, count);
     } else {

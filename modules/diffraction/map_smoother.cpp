@@ -15,10 +15,7 @@ constexpr float missing = std::numeric_limits<float>::quiet_NaN();
 }  // namespace
 
 MapSmoother::MapSmoother(std::int64_t ny, std::int64_t nx, double sigma, std::span<const std::uint8_t> kept)
-    : ny_(ny),
-      nx_(nx),
-      kept_weights_(static_cast<std::size_t>(ny * nx), 1.0F),
-      row_(static_cast<std::size_t>(nx)) {
+    : ny_(ny), nx_(nx), kept_weights_(static_cast<std::size_t>(ny * nx), 1.0F), row_(static_cast<std::size_t>(nx)) {
   for (std::size_t i = 0; i < kept.size(); ++i) kept_weights_[i] = kept[i] != 0 ? 1.0F : missing;
   set_sigma(sigma);
 }
@@ -90,7 +87,8 @@ void MapSmoother::smooth(std::span<float> map, float mean) {
       other_weights_ = weights_for(map);
     }
   }
-  convolve([&](std::int64_t y) { return map.data() + y * nx_; }, mean, *weights, map, {});  // NaN where there is nothing
+  convolve([&](std::int64_t y) { return map.data() + y * nx_; }, mean, *weights, map,
+           {});  // NaN where there is nothing
 }
 
 void MapSmoother::smooth_whole(const RowSource& source, float mean, std::span<float> result, const RowAction& action) {

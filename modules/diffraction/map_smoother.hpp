@@ -29,8 +29,8 @@ class MapSmoother {
   [[nodiscard]] double noise_cubes() const noexcept { return noise_cubes_; }
 
  private:
-  // Writes the rows that `row(y)`, asked for in order, points at, less `mean`, smoothed and times `factors`, where there
-  // are some, to `result`, which may be where they come from.
+  // Writes the rows that `row(y)`, asked for in order, points at, less `mean`, smoothed and times `factors`, where
+  // there are some, to `result`, which may be where they come from.
   template <typename Row>
   void convolve(const Row& row, float mean, std::span<const float> factors, std::span<float> result,
                 const RowAction& action);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -167,6 +168,17 @@ TEST(MapSmoother, IsTheSameWhetherPositionsAreKnownBeforeOrNot) {
   const auto original = map;
   MapSmoother(side, side, 1.4, kept).smooth(map);
   MapSmoother(side, side, 1.4).smooth(other);
+  // From rows, and every one of the result shown once; also after a map with other gaps.
+  std::vector<float> whole(map.size()), shown;
+  MapSmoother smoother(side, side, 1.4, kept);
+  auto gap = original;
+  gap[333] = std::numeric_limits<float>::quiet_NaN();
+  smoother.smooth(gap);
+  smoother.smooth_whole(
+      [&](std::int64_t y, std::span<float> row) { std::copy_n(original.begin() + y * side, side, row.begin()); }, 0.0F,
+      whole, [&](std::span<const float> row) { shown.insert(shown.end(), row.begin(), row.end()); });
+  EXPECT_EQ(std::memcmp(whole.data(), map.data(), map.size() * sizeof(float)), 0);
+  EXPECT_EQ(std::memcmp(shown.data(), map.data(), map.size() * sizeof(float)), 0);
   for (std::size_t i = 0; i < map.size(); ++i) {
     if (std::isnan(map[i])) {
       EXPECT_TRUE(std::isnan(other[i]));
