@@ -255,6 +255,17 @@ void summarise(Run& run, const SampleResult& sample, double bragg_ratio) {
     number(prefix + "_size", type.size_nm, length, "speckle size");
     number(prefix + "_area_fraction", type.area_fraction, "1", "area fraction in its maps");
     number(prefix + "_order", type.order, "1", "degree of order");
+    if (type.several) {
+      summary.set(prefix + "_several", std::int64_t{1}, "1",
+                  "several types too close in k to be told apart, see above");
+    }
+  }
+  double resolution = 0.0;
+  for (const AreaResult& area : sample.areas) {
+    for (const WideKind& kind : area.kinds) resolution = std::max(resolution, kind.speckle.width);
+  }
+  if (resolution > 0.0) {
+    number("mro_type_resolution", resolution, k_unit, "types closer than this in k are not told apart");
   }
   if (sample.types.empty())
     run.log().warning("no peak of order(k) or size(k) stands out, so the table of MRO types is empty");

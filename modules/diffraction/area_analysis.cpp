@@ -64,6 +64,17 @@ bool tells_types_apart(const PolarGrid& grid) {
   return grid.bins <= most_bins;
 }
 
+std::string several_kinds_text(const WideKind& kind, bool k_known) {
+  const double deviation = std::sqrt(kind.middle_variance);
+  const std::string unit = k_known ? "nm^-1" : "px";
+  return fmt::format(
+      "at k = {:.2f} {} there is more than one type of order, or one whose spacing varies by {:.1f} %: the speckles' k "
+      "scatter by {:.3f} +- {:.3f} {}, those of one type by less than {:.3f}; two types would be {:.2f} or more apart, "
+      "and less than {:.2f} are not told apart, so size, area fraction and order there are of all of them together",
+      kind.speckle.k, unit, 100.0 * deviation / kind.speckle.k, deviation, 0.5 * kind.middle_variance_error / deviation,
+      unit, least_spread * kind.speckle.width, 2.0 * deviation, kind.speckle.width);
+}
+
 bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
   return !settings.preview && std::min(scan.scan_ny, scan.scan_nx) >= least_map_side;
 }
@@ -358,7 +369,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   }
   std::optional<KCovariance> covariance;
   if (memory.bands > 0 && tells_types_apart(result.grid)) {
-    covariance.emplace(result.grid, shares, static_cast<std::int64_t>(positions), best_kernels());
+    covariance.emplace(result.grid, shares, scan.scan_ny, scan.scan_nx, best_kernels());
   }
   std::optional<TypeMaps> type_maps;
   std::optional<MapDescriber> describer;
@@ -478,8 +489,16 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       if (local) result.local_maps = local_maps_of(communicator, *local, result.transmittance, kept, settings);
       local.reset();
       if (covariance) {
-        auto unmixing = separate_types(k_range, covariance->matrix(communicator), shares, result);
+        covariance->reduce(communicator);
+        auto unmixing = separate_types(k_range, *covariance, shares, result);
         covariance.reset();
+        for (const WideKind& kind : result.kinds) {
+          if (kind.several()) warn(several_kinds_text(kind, result.k_known));
+        }
+        if (result.kinds.empty()) {
+          log.information("{}: types are not told apart, since no profiles over k describe what the maps show",
+                          result.name);
+        }
         if (!unmixing.empty()) {
           type_maps.emplace(std::move(unmixing), result.grid, own_rows, scan.scan_ny, scan.scan_nx);
         }

@@ -1,6 +1,5 @@
 // Intensity correlation g2(t) of one probe position's time series (electron correlation microscopy): He, Zhang, Besser,
-// Kramer and Voyles, Microsc. Microanal. 21 (2015) 1026; Zhang, He, Besser, Liu, Schroers, Kramer and Voyles,
-// Ultramicroscopy 178 (2017) 125.
+// Kramer and Voyles, Microsc. Microanal. (2015), doi:10.1017/S1431927615000641.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,9 @@ namespace {
 constexpr double angle_spacing = 0.15;  // rad; speckles of 1 nm are 0.2 rad wide, larger domains' 0.15 and more
 constexpr double apart_px = 2.0;        // samples this far apart share no pixel
 constexpr std::size_t tables_kept = 64;
-constexpr double largest_square = 16.0;  // of a relative intensity, mean over all patterns
+constexpr std::int64_t most_strips = 10;
+constexpr std::int64_t least_strip_rows = 6;  // about as far as a domain is seen
+constexpr double largest_square = 16.0;       // of a relative intensity, mean over all patterns
 
 std::size_t pairs(int bins) {
   return static_cast<std::size_t>(bins) * static_cast<std::size_t>(bins + 1) / 2;
@@ -34,8 +36,8 @@ int near_of(const PolarGrid& grid) {
 
 }  // namespace
 
-KCovariance::KCovariance(const PolarGrid& grid, std::vector<double> expected, std::int64_t positions,
-                         const LaneKernels& kernels)
+KCovariance::KCovariance(const PolarGrid& grid, std::vector<double> expected, std::int64_t scan_ny,
+                         std::int64_t scan_nx, const LaneKernels& kernels)
     : grid_(grid),
       expected_(std::move(expected)),
       kernels_(kernels),
@@ -49,12 +51,17 @@ KCovariance::KCovariance(const PolarGrid& grid, std::vector<double> expected, st
       row_even_(place_of(grid.bins, 0) * lane_group, 0.0F),
       row_odd_(row_even_.size(), 0.0F),
       row_counts_(static_cast<std::size_t>(columns_), 0.0),
-      products_(pairs(grid.bins), largest_square * columns_ * static_cast<double>(positions)),
-      near_products_(static_cast<std::size_t>(grid.bins * near_),
-                     largest_square * columns_ * static_cast<double>(positions)),
-      even_sums_(place_of(grid.bins, 0), largest_square * static_cast<double>(positions)),
-      odd_sums_(even_sums_.size(), largest_square * static_cast<double>(positions)),
-      counts_(row_counts_.size(), static_cast<double>(positions)) {}
+      scan_ny_(scan_ny) {
+  const auto positions = static_cast<double>(scan_ny * scan_nx);
+  const double largest_product = largest_square * columns_ * positions;
+  const double largest_sum = largest_square * positions;
+  const std::int64_t strips = std::clamp<std::int64_t>(scan_ny / least_strip_rows, 1, most_strips);
+  sums_.assign(static_cast<std::size_t>(strips),
+               {OrderFreeSums(pairs(grid.bins), largest_product),
+                OrderFreeSums(static_cast<std::size_t>(grid.bins * near_), largest_product),
+                OrderFreeSums(place_of(grid.bins, 0), largest_sum), OrderFreeSums(place_of(grid.bins, 0), largest_sum),
+                OrderFreeSums(static_cast<std::size_t>(columns_), positions)});
+}
 
 const std::vector<float>& KCovariance::whole_angles(const InterpolationTable& table) {
   if (const auto found = whole_.find(table.identity()); found != whole_.end()) return found->second;
@@ -144,36 +151,55 @@ void KCovariance::end(const InterpolationTable& table) {
   }
 }
 
-void KCovariance::close_row() {
-  const auto move = [](AlignedValues<float>& row, OrderFreeSums& sums) {
+void KCovariance::close_row(std::int64_t row) {
+  Sums& strip = sums_[static_cast<std::size_t>(row * strips() / scan_ny_)];
+  const auto move = [](AlignedValues<float>& of_row, OrderFreeSums& sums) {
     std::vector<double> terms(sums.size(), 0.0);
     for (std::size_t index = 0; index < terms.size(); ++index) {
       for (std::size_t lane = 0; lane < lane_group; ++lane) {
-        terms[index] += static_cast<double>(row[index * lane_group + lane]);
+        terms[index] += static_cast<double>(of_row[index * lane_group + lane]);
       }
     }
     sums.add(0, terms);
-    std::fill(row.begin(), row.end(), 0.0F);
+    std::fill(of_row.begin(), of_row.end(), 0.0F);
   };
-  move(row_products_, products_);
-  move(row_near_, near_products_);
-  move(row_even_, even_sums_);
-  move(row_odd_, odd_sums_);
-  counts_.add(0, row_counts_);
+  move(row_products_, strip.products);
+  move(row_near_, strip.near_products);
+  move(row_even_, strip.even);
+  move(row_odd_, strip.odd);
+  strip.counts.add(0, row_counts_);
   std::fill(row_counts_.begin(), row_counts_.end(), 0.0);
 }
 
-std::vector<double> KCovariance::matrix(const Communicator& communicator) {
-  for (auto* sums : {&products_, &near_products_, &even_sums_, &odd_sums_, &counts_}) sums->reduce(communicator);
+void KCovariance::reduce(const Communicator& communicator) {
+  for (Sums& strip : sums_) {
+    for (auto* sums : {&strip.products, &strip.near_products, &strip.even, &strip.odd, &strip.counts}) {
+      sums->reduce(communicator);
+    }
+  }
+}
+
+std::vector<double> KCovariance::matrix(std::optional<int> left_out) const {
+  const auto total_of = [&](OrderFreeSums Sums::*member) {
+    std::vector<double> total((sums_.front().*member).size(), 0.0);
+    for (int strip = 0; strip < strips(); ++strip) {
+      if (left_out == strip) continue;
+      const OrderFreeSums& sums = sums_[static_cast<std::size_t>(strip)].*member;
+      for (std::size_t index = 0; index < total.size(); ++index) total[index] += sums[index];
+    }
+    return total;
+  };
+  const auto products = total_of(&Sums::products), near_products = total_of(&Sums::near_products);
+  const auto even = total_of(&Sums::even), odd = total_of(&Sums::odd), counts = total_of(&Sums::counts);
   const auto bins = static_cast<std::size_t>(grid_.bins);
   std::vector<double> result(bins * bins, 0.0);
   double total = 0.0;
-  for (std::size_t column = 0; column < counts_.size(); ++column) total += counts_[column];
+  for (const double count : counts) total += count;
   if (!(total > 0.0)) return result;
-  const auto of_means = [&](const OrderFreeSums& sums, int i, int j) {
+  const auto of_means = [&](const std::vector<double>& sums, int i, int j) {
     double sum = 0.0;
     for (int column = 0; column < columns_; ++column) {
-      const double count = counts_[static_cast<std::size_t>(column)];
+      const double count = counts[static_cast<std::size_t>(column)];
       if (count > 0.0) sum += sums[place_of(i, column)] * sums[place_of(j, column)] / count;
     }
     return sum;
@@ -181,9 +207,9 @@ std::vector<double> KCovariance::matrix(const Communicator& communicator) {
   std::size_t pair = 0;
   for (int i = 0; i < grid_.bins; ++i) {
     for (int j = i; j < grid_.bins; ++j, ++pair) {
-      double sum = products_[pair] - of_means(even_sums_, i, j);
+      double sum = products[pair] - of_means(even, i, j);
       if (j - i < near_) {
-        sum -= near_products_[static_cast<std::size_t>(i * near_ + j - i)] - of_means(odd_sums_, i, j);
+        sum -= near_products[static_cast<std::size_t>(i * near_ + j - i)] - of_means(odd, i, j);
       }
       result[static_cast<std::size_t>(i) * bins + static_cast<std::size_t>(j)] = sum / total;
       result[static_cast<std::size_t>(j) * bins + static_cast<std::size_t>(i)] = sum / total;

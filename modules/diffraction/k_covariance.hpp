@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,12 +23,15 @@ namespace mesoglass::diffraction {
 // opposites do not share, drops out. The second term, nothing but noise where no pixel is shared, is taken for k less
 // than two pixels apart only. Every third angle or so is enough, since speckles are wider. The ring's mean takes out
 // what a whole pattern has in common: thickness, and what bright speckles leave to the diffuse halo. The same bits on
-// any number of ranks, as PatternStatistics.
+// any number of ranks, as PatternStatistics. Added up in strips of the scan's rows, so that what is made of it gets its
+// error from leaving out one strip at a time (jackknife).
 class KCovariance {
  public:
   // `expected`, one a bin, as for MapStack; bins where it is not positive are left out (zero).
-  KCovariance(const PolarGrid& grid, std::vector<double> expected, std::int64_t positions, const LaneKernels& kernels);
+  KCovariance(const PolarGrid& grid, std::vector<double> expected, std::int64_t scan_ny, std::int64_t scan_nx,
+              const LaneKernels& kernels);
 
+  [[nodiscard]] int strips() const noexcept { return static_cast<int>(sums_.size()); }
   // Every second row of a scan is enough: a domain is seen in several.
   [[nodiscard]] static bool uses_row(std::int64_t row) noexcept { return row % 2 == 0; }
   // Patterns in the first lanes, one a reference; the rest is left out, as is one whose reference is not positive.
@@ -36,11 +40,14 @@ class KCovariance {
   void add_bin(int bin, const float* values, const float* sums, const InterpolationTable& table);
   // Adds up what the bins since begin() said. Angles that miss a sample in a bin with others are left out.
   void end(const InterpolationTable& table);
-  // Puts what was added since the last call into the sums: after each row, whose patterns are added up in their order.
-  void close_row();
+  // Puts what was added since the last call into the sums of the row's strip: after each row, whose patterns are added
+  // up in their order.
+  void close_row(std::int64_t row);
 
-  // (bins, bins). Zeros where nothing was added. Once. Collective.
-  [[nodiscard]] std::vector<double> matrix(const Communicator& communicator);
+  // Over all ranks, before matrix(). Once. Collective.
+  void reduce(const Communicator& communicator);
+  // (bins, bins), of all strips or of all but one. Zeros where nothing was added.
+  [[nodiscard]] std::vector<double> matrix(std::optional<int> left_out = std::nullopt) const;
 
  private:
   [[nodiscard]] const std::vector<float>& whole_angles(const InterpolationTable& table);
@@ -59,7 +66,11 @@ class KCovariance {
   // Of the row that is open, a lane of a group each: (pair, lane), (bin, near, lane), (bin, column, lane).
   AlignedValues<float> row_products_, row_near_, row_even_, row_odd_;
   std::vector<double> row_counts_;  // a column
-  OrderFreeSums products_, near_products_, even_sums_, odd_sums_, counts_;
+  struct Sums {
+    OrderFreeSums products, near_products, even, odd, counts;
+  };
+  std::int64_t scan_ny_;
+  std::vector<Sums> sums_;  // a strip
 };
 
 }  // namespace mesoglass::diffraction

@@ -41,12 +41,16 @@ std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::
   return communicator.all_gather(std::span<const MapDescriptors>(own));
 }
 
-std::vector<TypeUnmixing> separate_types(const KRange& k_range, std::span<const double> covariance,
+std::vector<TypeUnmixing> separate_types(const KRange& k_range, const KCovariance& covariance,
                                          std::span<const double> expected, AreaResult& result) {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> k;
   for (int bin = 0; bin < k_range.bins; ++bin) k.push_back(k_range.k(bin));
-  const ProfileFit fit = fit_type_profiles(k, covariance, expected);
+  const std::vector<double> all = covariance.matrix();
+  std::vector<std::vector<double>> without;
+  for (int strip = 0; strip < covariance.strips(); ++strip) without.push_back(covariance.matrix(strip));
+  const ProfileFit fit = fit_type_profiles(k, all, expected);
+  result.kinds = fit_wide_kinds(k, all, without, expected, fit.types);
   if (fit.types.size() < 2) return {};
   auto unmixing = unmix_types(fit.types, k, expected);
   for (std::size_t type = 0; type < unmixing.size(); ++type)

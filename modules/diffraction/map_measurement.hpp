@@ -8,6 +8,7 @@
 #include "core/communicator.hpp"
 #include "core/distribution.hpp"
 #include "diffraction/area_analysis.hpp"
+#include "diffraction/k_covariance.hpp"
 #include "diffraction/map_descriptors.hpp"
 #include "diffraction/type_maps.hpp"
 
@@ -17,9 +18,10 @@ namespace mesoglass::diffraction {
 [[nodiscard]] std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
                                                        MapDescriber& describer, const AnalysisSettings& settings);
 
-// The kinds of MRO of the area, where there are two or more and they can be told apart, into result.separated, and how
-// their maps are made; else nothing. `covariance` as KCovariance::matrix gives it, `expected` what it is relative to.
-[[nodiscard]] std::vector<TypeUnmixing> separate_types(const KRange& k_range, std::span<const double> covariance,
+// The kinds of MRO that the covariance, reduced, shows into result.kinds. Where there are two or more and they can be
+// told apart, also into result.separated, and how their maps are made; else nothing. `expected` is what the covariance
+// is relative to.
+[[nodiscard]] std::vector<TypeUnmixing> separate_types(const KRange& k_range, const KCovariance& covariance,
                                                        std::span<const double> expected, AreaResult& result);
 
 // Area fractions of the kinds told apart, into result.separated. Collective.

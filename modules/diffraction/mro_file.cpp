@@ -83,6 +83,7 @@ class Writer {
           "white noise in the maps' relative intensity");
     size_estimators(group, area);
     separated(group + "/separated_types", area.separated);
+    kinds(group + "/type_profiles", area.kinds);
     const std::string pixel = area.k_known ? "nm^-1" : "px";
     const auto& shape = area.geometry.shape;
     const Axis ky = linear_axis("ky", pixel, static_cast<std::size_t>(shape.ny), area.k_per_pixel);
@@ -145,6 +146,10 @@ class Writer {
            &MroType::area_fraction_at_peak);
     column("order", "1", "degree of order at the peak", &MroType::order);
     column("order_error", "1", "its standard error", &MroType::order_error);
+    std::vector<double> several;
+    for (const MroType& type : sample_.types) several.push_back(type.several ? 1.0 : 0.0);
+    file_.write(group + "/several", several, "1",
+                "1 where several types too close in k to be told apart may be taken for one");
   }
 
  private:
@@ -176,6 +181,27 @@ class Writer {
     curve(group + "/region_diameter_histogram", {k_, diameter}, area.region_diameter_histogram, "regions",
           "regions in bins of equivalent diameter, smoothing removed, probe not removed; the last bin holds all larger "
           "ones");
+  }
+
+  void kinds(const std::string& group, const std::vector<WideKind>& kinds) {
+    const std::string k_unit = sample_.k_known ? "nm^-1" : "px";
+    const std::string square = sample_.k_known ? "nm^-2" : "px^2";
+    const auto column = [&](const std::string& name, const std::string& unit, const std::string& text, auto value_of) {
+      std::vector<double> values;
+      for (const WideKind& kind : kinds) values.push_back(value_of(kind));
+      file_.write(group + "/" + name, values, unit, text);
+    };
+    file_.create_group(group);
+    column("k", k_unit, "middle of what is taken for one type; none where no profiles describe the maps",
+           [](const WideKind& kind) { return kind.speckle.k; });
+    column("width", k_unit, "standard deviation of a single speckle's profile over k; types closer are not told apart",
+           [](const WideKind& kind) { return kind.speckle.width; });
+    column("middle_variance", square, "variance of the speckles' middles; noise may make it negative",
+           [](const WideKind& kind) { return kind.middle_variance; });
+    column("middle_variance_error", square, "its standard error, from leaving out strips of the scan",
+           [](const WideKind& kind) { return kind.middle_variance_error; });
+    column("several", "1", "1 where that is more than a single type's",
+           [](const WideKind& kind) { return kind.several() ? 1.0 : 0.0; });
   }
 
   void transmittance_histogram(const std::string& group, const std::vector<double>& values) {
@@ -263,7 +289,7 @@ class Writer {
 }  // namespace
 
 void write_mro(Hdf5File& file, const SampleResult& sample, const MroFileSettings& settings) {
-  file.write_format("mesoglass mro", 1, 1);
+  file.write_format("mesoglass mro", 1, 2);
   file.set_attribute("/", "emd_group_type", "file");
   file.set_attribute("/", "version_major", std::int64_t{1});
   file.set_attribute("/", "version_minor", std::int64_t{0});

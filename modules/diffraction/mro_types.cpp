@@ -165,4 +165,22 @@ std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double signi
   return types;
 }
 
+void mark_several(std::span<const WideKind> kinds, std::vector<MroType>& types) {
+  const auto near = [](const WideKind& kind, const MroType& type) {
+    return std::abs(kind.speckle.k - type.k_peak) < kind.speckle.width;
+  };
+  for (MroType& type : types) {
+    for (const WideKind& kind : kinds) {
+      if (!near(kind, type)) continue;
+      const bool shared = std::any_of(types.begin(), types.end(), [&](const MroType& other) {
+        return &other != &type && near(kind, other) &&
+               std::none_of(kinds.begin(), kinds.end(), [&](const WideKind& second) {
+                 return &second != &kind && (near(second, type) || near(second, other));
+               });
+      });
+      type.several = type.several || kind.several() || shared;
+    }
+  }
+}
+
 }  // namespace mesoglass::diffraction

@@ -15,6 +15,7 @@ struct MroType {
   double area_fraction = 0.0, area_fraction_error = 0.0;
   double area_fraction_at_peak = 0.0;  // of the maps there, whatever types their speckles belong to
   double order = 0.0, order_error = 0.0;
+  bool several = false;  // taken for one type, but wider in k than one, or another row is the same kind's
 };
 
 // What the peaks are looked for in, one value a k; NaN = unknown.
@@ -35,5 +36,9 @@ struct DescriptorCurves {
 // middle as k_peak and half of its power as the range.
 [[nodiscard]] std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance,
                                                   std::span<const SeparatedType> separated = {});
+
+// Sets `several` of the types whose k_peak is less than a speckle's width from a kind that is several(), and of those
+// that lie so near to a kind together with another type, and neither to a second kind. Pure but for `types`.
+void mark_several(std::span<const WideKind> kinds, std::vector<MroType>& types);
 
 }  // namespace mesoglass::diffraction

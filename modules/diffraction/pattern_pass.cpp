@@ -87,7 +87,7 @@ void PatternPass::close_part() {
 }
 
 void PatternPass::close_row() {
-  if (covariance_ != nullptr && KCovariance::uses_row(row_)) covariance_->close_row();
+  if (covariance_ != nullptr && KCovariance::uses_row(row_)) covariance_->close_row(row_);
 }
 
 }  // namespace mesoglass::diffraction

@@ -1,5 +1,6 @@
 // Fit of the stretched exponential of Kohlrausch, Williams and Watts to the intensity correlation of a finite series:
-// g2(t) = 1 + A exp(-2 (t / tau)^beta).
+// g2(t) = 1 + A exp(-2 (t / tau)^beta), as Zhang, Maldonis, Liu, Schroers and Voyles, Nat. Commun. 9 (2018),
+// doi:10.1038/s41467-018-03604-2, fit it.
 #pragma once
 
 #include <cstdint>

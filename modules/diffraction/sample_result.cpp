@@ -280,6 +280,7 @@ SampleResult average_areas(std::vector<AreaResult> areas, const KRange& k_range,
   sample.types = find_mro_types({k, sample.size.value, sample.size.error, sample.area_fraction.value,
                                  sample.area_fraction.error, sample.order.value, sample.order.error},
                                 peak_significance, sample.separated);
+  for (const AreaResult& area : areas) mark_several(area.kinds, sample.types);
   sample.areas = std::move(areas);
   return sample;
 }

@@ -76,29 +76,49 @@ std::vector<float> to_float(std::span<const double> sums, double scale) {
   return result;
 }
 
-// Adds `pattern` moved by (-shift_x, -shift_y) with bilinear weights: to sums[0, pixels) the values, to
-// sums[pixels, 2 pixels) the weights of good pixels.
-void add_shifted(std::span<const float> pattern, const PatternShape& shape, std::span<const std::uint8_t> good,
+// A row of a pattern moved by whole pixels, one pixel longer; zero outside the pattern and where pixels do not count.
+struct MovedRow {
+  explicit MovedRow(std::int64_t nx) : values(static_cast<std::size_t>(nx) + 1), counted(values.size()) {}
+  std::vector<double> values, counted;
+};
+
+// Adds `pattern`, finite, moved by (-shift_x, -shift_y) with bilinear weights: to sums[0, pixels) the values, to
+// sums[pixels, 2 pixels) the weights, of the pixels `counted` as 1; the others are 0. Corners that are not there add
+// zeros, so that the inner loop has no branch and vectorises.
+void add_shifted(std::span<const float> pattern, const PatternShape& shape, std::span<const double> counted,
                  Point shift, std::span<double> sums) {
   const auto whole_x = static_cast<std::int64_t>(std::floor(shift.x));
   const auto whole_y = static_cast<std::int64_t>(std::floor(shift.y));
   const double fx = shift.x - static_cast<double>(whole_x);
   const double fy = shift.y - static_cast<double>(whole_y);
   const double weights[4] = {(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy};
-  const auto pixels = static_cast<std::size_t>(shape.pixels());
-  for (std::int64_t y = 0; y < shape.ny; ++y) {
-    for (std::int64_t x = 0; x < shape.nx; ++x) {
-      const auto target = static_cast<std::size_t>(y * shape.nx + x);
-      for (int corner = 0; corner < 4; ++corner) {
-        const std::int64_t u = x + whole_x + corner % 2;
-        const std::int64_t v = y + whole_y + corner / 2;
-        if (u < 0 || v < 0 || u >= shape.nx || v >= shape.ny || weights[corner] == 0.0) continue;
-        const auto source = static_cast<std::size_t>(v * shape.nx + u);
-        if (!good.empty() && good[source] == 0) continue;
-        sums[target] += weights[corner] * static_cast<double>(pattern[source]);
-        sums[pixels + target] += weights[corner];
-      }
+  const auto fetch = [&](std::int64_t v, MovedRow& row) {
+    std::fill(row.values.begin(), row.values.end(), 0.0);
+    std::fill(row.counted.begin(), row.counted.end(), 0.0);
+    if (v < 0 || v >= shape.ny) return;
+    const std::int64_t end = std::min(shape.nx + 1, shape.nx - whole_x);
+    for (std::int64_t x = std::max<std::int64_t>(0, -whole_x); x < end; ++x) {
+      const auto source = static_cast<std::size_t>(v * shape.nx + x + whole_x);
+      const auto target = static_cast<std::size_t>(x);
+      row.counted[target] = counted[source];
+      row.values[target] = counted[source] * static_cast<double>(pattern[source]);
     }
+  };
+  const auto add = [&](const std::vector<double>& upper, const std::vector<double>& lower, std::span<double> target) {
+    for (std::size_t x = 0; x < target.size(); ++x) {
+      target[x] = target[x] + weights[0] * upper[x] + weights[1] * upper[x + 1] + weights[2] * lower[x] +
+                  weights[3] * lower[x + 1];
+    }
+  };
+  const auto width = static_cast<std::size_t>(shape.nx);
+  MovedRow upper(shape.nx), lower(shape.nx);
+  fetch(whole_y, upper);
+  for (std::int64_t y = 0; y < shape.ny; ++y) {
+    fetch(whole_y + y + 1, lower);
+    const auto row = static_cast<std::size_t>(y) * width;
+    add(upper.values, lower.values, sums.subspan(row, width));
+    add(upper.counted, lower.counted, sums.subspan(static_cast<std::size_t>(shape.pixels()) + row, width));
+    std::swap(upper, lower);
   }
 }
 
@@ -251,12 +271,14 @@ AreaGeometry survey_area(const Communicator& communicator, const scan::ScanReade
   PixelMask aligned_good = geometry.good;
   if (descan > negligible_px) {
     std::vector<double> aligned_rows(rows.size() * 2 * pixels, 0.0);
+    std::vector<double> counted(pixels, 1.0);
+    for (const std::size_t pixel : left_out_pixels(geometry.good)) counted[pixel] = 0.0;
     collectively(communicator, [&] {
       for_each_pattern(
           reader, rows, geometry.good, [&](std::int64_t row, std::int64_t column, std::span<const float> pattern) {
             if (!all_finite(pattern)) return;
             const Point here = geometry.plane.at(static_cast<double>(row % scan.scan_ny), static_cast<double>(column));
-            add_shifted(pattern, geometry.shape, geometry.good, {here.x - middle.x, here.y - middle.y},
+            add_shifted(pattern, geometry.shape, counted, {here.x - middle.x, here.y - middle.y},
                         std::span<double>(aligned_rows).subspan(place_of(row) * 2 * pixels, 2 * pixels));
           });
     });

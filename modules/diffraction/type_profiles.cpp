@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace mesoglass::diffraction {
 
@@ -12,94 +13,162 @@ namespace {
 constexpr double infinite = std::numeric_limits<double>::infinity();
 constexpr double variance_floor = 0.01;  // of the largest, added to all: noise decides no element
 
-// The covariance of intensities over its largest variance, and the elements' weights.
+// The covariance of intensities over its largest variance, the elements (i, j) with i <= j one after another, and what
+// they are weighted by: off the diagonal for both (i, j) and (j, i).
 struct Covariance {
   Eigen::VectorXd k;
-  Eigen::MatrixXd values;
-  Eigen::VectorXd weights;  // of a row or column: an element's is the product of two
+  double scale = 1.0;  // the largest variance
+  Eigen::ArrayXd values, weights;
+  Eigen::ArrayXd middle, apart_squared;  // (k_i + k_j) / 2 and (k_i - k_j)^2
+
+  [[nodiscard]] static Eigen::Index diagonal(Eigen::Index bins, Eigen::Index i) { return i * bins - i * (i - 1) / 2; }
+  [[nodiscard]] double variance(Eigen::Index i) const { return values[diagonal(k.size(), i)]; }
 };
 
-// Parameters of kind t at 3 t: middle, ln width, ln strength.
-Eigen::VectorXd gaussian(const Eigen::VectorXd& k, const Eigen::VectorXd& parameters, Eigen::Index type) {
-  const double width = std::exp(parameters[3 * type + 1]);
-  return (-0.5 * ((k.array() - parameters[3 * type]) / width).square()).exp().matrix();
-}
-
-Eigen::MatrixXd model_of(const Covariance& covariance, const Eigen::VectorXd& parameters) {
-  Eigen::MatrixXd model = Eigen::MatrixXd::Zero(covariance.k.size(), covariance.k.size());
-  for (Eigen::Index type = 0; 3 * type < parameters.size(); ++type) {
-    const Eigen::VectorXd g = gaussian(covariance.k, parameters, type);
-    model += std::exp(parameters[3 * type + 2]) * g * g.transpose();
+template <typename Value>
+Eigen::ArrayXd each_pair(Eigen::Index bins, Value value) {
+  Eigen::ArrayXd result(bins * (bins + 1) / 2);
+  Eigen::Index index = 0;
+  for (Eigen::Index i = 0; i < bins; ++i) {
+    for (Eigen::Index j = i; j < bins; ++j) result[index++] = value(i, j);
   }
-  return model;
+  return result;
 }
 
-Eigen::MatrixXd weighted(const Covariance& covariance, const Eigen::MatrixXd& values) {
-  return covariance.weights.asDiagonal() * values * covariance.weights.asDiagonal();
+Eigen::Index place_of_largest(Eigen::Index bins, const Eigen::ArrayXd& pairs) {
+  Eigen::Index top = 0;
+  for (Eigen::Index i = 1; i < bins; ++i) {
+    if (pairs[Covariance::diagonal(bins, i)] > pairs[Covariance::diagonal(bins, top)]) top = i;
+  }
+  return top;
 }
 
-struct Solution {
+Eigen::ArrayXd intensity_covariance(std::span<const double> covariance, std::span<const double> expected) {
+  const auto bins = static_cast<Eigen::Index>(expected.size());
+  const Eigen::Map<const Eigen::MatrixXd> relative(covariance.data(), bins, bins);
+  return each_pair(bins, [&](Eigen::Index i, Eigen::Index j) {
+    return relative(i, j) * expected[static_cast<std::size_t>(i)] * expected[static_cast<std::size_t>(j)];
+  });
+}
+
+// Nothing where all is zero or a number is missing.
+std::optional<Covariance> covariance_of(std::span<const double> k, std::span<const double> covariance,
+                                        std::span<const double> expected) {
+  const auto bins = static_cast<Eigen::Index>(k.size());
+  Covariance given;
+  given.k = Eigen::Map<const Eigen::VectorXd>(k.data(), bins);
+  given.values = intensity_covariance(covariance, expected);
+  given.scale = given.variance(place_of_largest(bins, given.values));
+  if (!(given.scale > 0.0) || !given.values.allFinite()) return std::nullopt;
+  given.values /= given.scale;
+  Eigen::VectorXd of_bin(bins);
+  for (Eigen::Index i = 0; i < bins; ++i) {
+    of_bin[i] = 1.0 / std::sqrt(std::max(0.0, given.variance(i)) + variance_floor);
+  }
+  given.weights = each_pair(
+      bins, [&](Eigen::Index i, Eigen::Index j) { return (i == j ? 1.0 : std::sqrt(2.0)) * of_bin[i] * of_bin[j]; });
+  given.middle = each_pair(bins, [&](Eigen::Index i, Eigen::Index j) { return 0.5 * (given.k[i] + given.k[j]); });
+  given.apart_squared =
+      each_pair(bins, [&](Eigen::Index i, Eigen::Index j) { return std::pow(given.k[i] - given.k[j], 2); });
+  return given;
+}
+
+// Parameters of a kind: middle, ln width, ln strength and, where that is fitted, the variance of its speckles' middles.
+constexpr Eigen::Index of_profile = 3, of_wide_kind = 4;
+
+struct Kinds {
+  Eigen::Index of_kind = of_profile;
   Eigen::VectorXd parameters;
   double residual = infinite;
+
+  [[nodiscard]] Eigen::Index count() const { return parameters.size() / of_kind; }
+  [[nodiscard]] double k(Eigen::Index kind) const { return parameters[of_kind * kind]; }
+  [[nodiscard]] double width(Eigen::Index kind) const { return std::exp(parameters[of_kind * kind + 1]); }
+  [[nodiscard]] double strength(Eigen::Index kind) const { return std::exp(parameters[of_kind * kind + 2]); }
+  [[nodiscard]] double middle_variance(Eigen::Index kind) const {
+    return of_kind == of_wide_kind ? parameters[of_kind * kind + 3] : 0.0;
+  }
+  [[nodiscard]] TypeProfile profile(Eigen::Index kind) const { return {k(kind), width(kind), strength(kind)}; }
 };
 
-Solution solve(const Covariance& covariance, const Eigen::VectorXd& start) {
-  const auto elements = covariance.values.size();
-  const auto flat = [&](const Eigen::MatrixXd& matrix) -> Eigen::VectorXd {
-    return Eigen::Map<const Eigen::VectorXd>(matrix.data(), elements);
-  };
-  const auto left_by = [&](const Eigen::VectorXd& parameters) {
-    return flat(weighted(covariance, covariance.values - model_of(covariance, parameters)));
-  };
-  Eigen::VectorXd place = start;
-  Eigen::VectorXd left = left_by(place);
+// What a kind adds to the covariance: g(k) g(k') as a function of the two k's middle and distance, averaged over
+// middles of the speckles that scatter like a Gaussian. k are even, so both take few values.
+Eigen::ArrayXd part_of(const Covariance& covariance, const Kinds& kinds, Eigen::Index kind) {
+  const double width_squared = std::pow(kinds.width(kind), 2);
+  const double along_squared = width_squared + 2.0 * kinds.middle_variance(kind);
+  const Eigen::Index bins = covariance.k.size();
+  const double step = covariance.k[1] - covariance.k[0];
+  Eigen::ArrayXd across(bins), along(2 * bins - 1);
+  for (Eigen::Index apart = 0; apart < bins; ++apart) {
+    const double distance = step * static_cast<double>(apart);
+    across[apart] = std::exp(-distance * distance / (4.0 * width_squared));
+  }
+  for (Eigen::Index sum = 0; sum < along.size(); ++sum) {
+    const double away = covariance.k[0] + 0.5 * step * static_cast<double>(sum) - kinds.k(kind);
+    along[sum] = kinds.strength(kind) * std::exp(-away * away / along_squared);
+  }
+  return each_pair(bins, [&](Eigen::Index i, Eigen::Index j) { return across[j - i] * along[i + j]; });
+}
+
+Eigen::VectorXd left_by(const Covariance& covariance, const Kinds& kinds) {
+  Eigen::ArrayXd left = covariance.values;
+  for (Eigen::Index kind = 0; kind < kinds.count(); ++kind) left -= part_of(covariance, kinds, kind);
+  return (covariance.weights * left).matrix();
+}
+
+// Of the weighted model with every parameter.
+Eigen::MatrixXd slopes_of(const Covariance& covariance, const Kinds& kinds) {
+  Eigen::MatrixXd slopes(covariance.values.size(), kinds.parameters.size());
+  for (Eigen::Index kind = 0; kind < kinds.count(); ++kind) {
+    const double width_squared = std::pow(kinds.width(kind), 2);
+    const double along_squared = width_squared + 2.0 * kinds.middle_variance(kind);
+    const Eigen::ArrayXd part = covariance.weights * part_of(covariance, kinds, kind);
+    const Eigen::ArrayXd away = (covariance.middle - kinds.k(kind)) / along_squared;
+    const auto column = [&](Eigen::Index index) { return slopes.col(kinds.of_kind * kind + index).array(); };
+    column(0) = 2.0 * part * away;
+    column(1) = part * (covariance.apart_squared / (2.0 * width_squared) + 2.0 * width_squared * away.square());
+    column(2) = part;
+    if (kinds.of_kind == of_wide_kind) column(3) = 2.0 * part * away.square();
+  }
+  return slopes;
+}
+
+// Least squares from `start` on (Levenberg and Marquardt).
+Kinds solve(const Covariance& covariance, const Kinds& start) {
+  Kinds place = start;
+  Eigen::VectorXd left = left_by(covariance, place);
   double squares = left.squaredNorm();
   double damping = 1e-3;
   constexpr int most_steps = 100;
   constexpr double most_damping = 1e8, accurate = 1e-9;
   for (int step = 0; step < most_steps && damping < most_damping; ++step) {
-    Eigen::MatrixXd slopes(elements, place.size());
-    for (Eigen::Index type = 0; 3 * type < place.size(); ++type) {
-      const double width = std::exp(place[3 * type + 1]);
-      const double strength = std::exp(place[3 * type + 2]);
-      const Eigen::VectorXd g = gaussian(covariance.k, place, type);
-      const Eigen::VectorXd x = (covariance.k.array() - place[3 * type]) / width;
-      const auto column = [&](Eigen::Index index, const Eigen::VectorXd& of_one) {
-        const Eigen::VectorXd changed = of_one.cwiseProduct(g);
-        const Eigen::MatrixXd slope = strength * (changed * g.transpose() + g * changed.transpose());
-        slopes.col(3 * type + index) = flat(weighted(covariance, slope));
-      };
-      column(0, x / width);
-      column(1, x.cwiseProduct(x));
-      slopes.col(3 * type + 2) = flat(weighted(covariance, strength * g * g.transpose()));
-    }
+    const Eigen::MatrixXd slopes = slopes_of(covariance, place);
     Eigen::MatrixXd normal = slopes.transpose() * slopes;
     const Eigen::VectorXd gradient = slopes.transpose() * left;
     const double smallest = 1e-12 * normal.diagonal().maxCoeff();
     normal.diagonal() += (damping * normal.diagonal()).cwiseMax(smallest);
-    const Eigen::VectorXd change = normal.ldlt().solve(gradient);
-    const Eigen::VectorXd next = place + change;
-    const Eigen::VectorXd next_left = left_by(next);
+    Kinds next = place;
+    next.parameters += normal.ldlt().solve(gradient);
+    const Eigen::VectorXd next_left = left_by(covariance, next);
     const double next_squares = next_left.squaredNorm();
     if (!std::isfinite(next_squares) || next_squares > squares) {
       damping *= 10.0;
       continue;
     }
     const bool done = squares - next_squares < accurate * squares;
-    place = next;
+    place = std::move(next);
     left = next_left;
     squares = next_squares;
     damping = std::max(1e-9, 0.3 * damping);
     if (done) break;
   }
-  return {place, std::sqrt(squares / static_cast<double>(elements))};
+  place.residual = std::sqrt(squares) / static_cast<double>(covariance.k.size());
+  return place;
 }
 
-std::vector<TypeProfile> profiles_of(const Eigen::VectorXd& parameters) {
+std::vector<TypeProfile> profiles_of(const Kinds& kinds) {
   std::vector<TypeProfile> types;
-  for (Eigen::Index type = 0; 3 * type < parameters.size(); ++type) {
-    types.push_back({parameters[3 * type], std::exp(parameters[3 * type + 1]), std::exp(parameters[3 * type + 2])});
-  }
+  for (Eigen::Index kind = 0; kind < kinds.count(); ++kind) types.push_back(kinds.profile(kind));
   std::sort(types.begin(), types.end(), [](const TypeProfile& a, const TypeProfile& b) { return a.k < b.k; });
   return types;
 }
@@ -122,14 +191,56 @@ bool plausible(const std::vector<TypeProfile>& types, const Eigen::VectorXd& k) 
 
 // Half width where the variance falls to 1/e of its largest, which for one Gaussian is its standard deviation.
 double width_of_largest(const Covariance& covariance, Eigen::Index top) {
-  const double level = std::exp(-1.0) * covariance.values(top, top);
+  const double level = std::exp(-1.0) * covariance.variance(top);
   Eigen::Index reach = 1;
   while (top - reach >= 0 && top + reach < covariance.k.size() &&
-         std::min(covariance.values(top - reach, top - reach), covariance.values(top + reach, top + reach)) > level) {
+         std::min(covariance.variance(top - reach), covariance.variance(top + reach)) > level) {
     ++reach;
   }
   return static_cast<double>(reach) * (covariance.k[1] - covariance.k[0]);
 }
+
+// Fits one kind, then one more at each call, which begins where most of the variance is left, the others where they
+// are.
+class GrowingFit {
+ public:
+  GrowingFit(const Covariance& covariance, Eigen::Index of_kind) : covariance_(covariance), of_kind_(of_kind) {
+    const Eigen::Index top = place_of_largest(covariance.k.size(), covariance.values);
+    first_width_ = width_of_largest(covariance, top);
+    tops_.push_back(top);
+  }
+  Kinds next() {
+    Kinds best;
+    for (const double part : {1.0, 0.8, 0.6}) {
+      Kinds start{of_kind_, Eigen::VectorXd::Zero(of_kind_ * static_cast<Eigen::Index>(tops_.size()))};
+      for (std::size_t kind = 0; kind < tops_.size(); ++kind) {
+        const Eigen::Index bin = tops_[kind];
+        start.parameters.segment<of_profile>(of_kind_ * static_cast<Eigen::Index>(kind)) << covariance_.k[bin],
+            std::log(part * first_width_), std::log(std::max(1e-3, covariance_.variance(bin)));
+      }
+      Kinds here = solve(covariance_, start);
+      if (here.residual < best.residual) best = std::move(here);
+    }
+    if (!best.parameters.allFinite()) return best;
+    const Eigen::VectorXd& k = covariance_.k;
+    for (Eigen::Index kind = 0; kind < best.count(); ++kind) {
+      const double bin = std::clamp(std::round((best.k(kind) - k[0]) / (k[1] - k[0])), 0.0, 1e9);
+      tops_[static_cast<std::size_t>(kind)] = std::min(static_cast<Eigen::Index>(bin), k.size() - 1);
+    }
+    tops_.push_back(place_of_largest(k.size(), left_by(covariance_, best).array()));
+    return best;
+  }
+
+ private:
+  const Covariance& covariance_;
+  Eigen::Index of_kind_;
+  double first_width_ = 0.0;
+  std::vector<Eigen::Index> tops_;
+};
+
+constexpr double most_residual = 0.05;       // else these are no Gaussians
+constexpr double most_wide_residual = 0.10;  // does not bias what is asked here, the variance of middles
+constexpr std::size_t least_bins = 8;
 
 }  // namespace
 
@@ -137,58 +248,78 @@ double TypeProfile::at(double place) const noexcept {
   return std::exp(-0.5 * (place - k) * (place - k) / (width * width));
 }
 
+bool WideKind::several() const noexcept {
+  return middle_variance - spread_significance * middle_variance_error > std::pow(least_spread * speckle.width, 2);
+}
+
 ProfileFit fit_type_profiles(std::span<const double> k, std::span<const double> covariance,
                              std::span<const double> expected) {
-  constexpr double gain_asked = 3.0;      // of a kind more
-  constexpr double most_residual = 0.05;  // else these are no Gaussians
-  constexpr Eigen::Index least_bins = 8;
+  constexpr double gain_asked = 3.0;  // of a kind more
   ProfileFit best;
-  const auto bins = static_cast<Eigen::Index>(k.size());
-  if (bins < least_bins) return best;
-  const Eigen::Map<const Eigen::VectorXd> share(expected.data(), bins);
-  Covariance given{
-      Eigen::Map<const Eigen::VectorXd>(k.data(), bins),
-      share.asDiagonal() * Eigen::Map<const Eigen::MatrixXd>(covariance.data(), bins, bins) * share.asDiagonal(),
-      {}};
-  Eigen::Index top = 0;
-  const double largest = given.values.diagonal().maxCoeff(&top);
-  if (!(largest > 0.0) || !given.values.allFinite()) return best;
-  given.values /= largest;
-  given.weights = (given.values.diagonal().cwiseMax(0.0).array() + variance_floor).rsqrt();
-
-  const double first_width = width_of_largest(given, top);
-  std::vector<Eigen::Index> tops{top};
+  if (k.size() < least_bins) return best;
+  const auto given = covariance_of(k, covariance, expected);
+  if (!given) return best;
+  GrowingFit fit(*given, of_profile);
   double best_score = infinite;
   for (int count = 1; count <= most_profiles; ++count) {
-    Solution solution;
-    for (const double part : {1.0, 0.8, 0.6}) {
-      Eigen::VectorXd start(3 * count);
-      for (int type = 0; type < count; ++type) {
-        const Eigen::Index bin = tops[static_cast<std::size_t>(type)];
-        start.segment<3>(3 * type) << given.k[bin], std::log(part * first_width),
-            std::log(std::max(1e-3, given.values(bin, bin)));
-      }
-      Solution here = solve(given, start);
-      if (here.residual < solution.residual) solution = std::move(here);
-    }
-    if (!solution.parameters.allFinite()) break;
-    std::vector<TypeProfile> types = profiles_of(solution.parameters);
-    const double score = solution.residual * std::pow(gain_asked, count);
-    if (score < best_score && solution.residual < most_residual && plausible(types, given.k)) {
+    const Kinds kinds = fit.next();
+    if (!kinds.parameters.allFinite()) break;
+    std::vector<TypeProfile> types = profiles_of(kinds);
+    const double score = kinds.residual * std::pow(gain_asked, count);
+    if (score < best_score && kinds.residual < most_residual && plausible(types, given->k)) {
       best_score = score;
-      best = {std::move(types), solution.residual};
+      best = {std::move(types), kinds.residual};
     }
-    // The next begins where most of the variance is left, the others where they are.
-    const Eigen::MatrixXd left = weighted(given, given.values - model_of(given, solution.parameters));
-    for (int type = 0; type < count; ++type) {
-      const double place = (solution.parameters[3 * type] - given.k[0]) / (given.k[1] - given.k[0]);
-      tops[static_cast<std::size_t>(type)] =
-          std::clamp<Eigen::Index>(static_cast<Eigen::Index>(std::clamp(std::round(place), 0.0, 1e9)), 0, bins - 1);
-    }
-    left.diagonal().maxCoeff(&top);
-    tops.push_back(top);
   }
   return best;
+}
+
+std::vector<WideKind> fit_wide_kinds(std::span<const double> k, std::span<const double> covariance,
+                                     std::span<const std::vector<double>> without, std::span<const double> expected,
+                                     std::span<const TypeProfile> types) {
+  if (k.size() < least_bins) return {};
+  const auto given = covariance_of(k, covariance, expected);
+  if (!given) return {};
+  Kinds kinds;
+  if (types.empty()) {
+    GrowingFit fit(*given, of_wide_kind);
+    for (int count = 1; count <= most_profiles && !(kinds.residual < most_wide_residual); ++count) {
+      kinds = fit.next();
+      if (!plausible(profiles_of(kinds), given->k)) kinds.residual = infinite;
+    }
+  } else {
+    Kinds start{of_wide_kind, Eigen::VectorXd::Zero(of_wide_kind * static_cast<Eigen::Index>(types.size()))};
+    for (std::size_t kind = 0; kind < types.size(); ++kind) {
+      start.parameters.segment<of_profile>(of_wide_kind * static_cast<Eigen::Index>(kind)) << types[kind].k,
+          std::log(types[kind].width), std::log(types[kind].strength);
+    }
+    kinds = solve(*given, start);
+  }
+  if (!(kinds.residual < most_wide_residual)) return {};
+  std::vector<WideKind> result;
+  for (Eigen::Index kind = 0; kind < kinds.count(); ++kind) {
+    result.push_back({kinds.profile(kind), kinds.middle_variance(kind), 0.0});
+  }
+  // Without one part each the fit moves by one step of Gauss and Newton, to first order in what the part holds.
+  const Eigen::MatrixXd slopes = slopes_of(*given, kinds);
+  const auto normal = (slopes.transpose() * slopes).ldlt();
+  const auto parts = static_cast<double>(without.size());
+  std::vector<Eigen::VectorXd> moves;
+  Eigen::VectorXd mean = Eigen::VectorXd::Zero(kinds.parameters.size());
+  for (const std::vector<double>& part : without) {
+    const Eigen::ArrayXd change = intensity_covariance(part, expected) / given->scale - given->values;
+    moves.push_back(normal.solve(slopes.transpose() * (given->weights * change).matrix()));
+    mean += moves.back() / parts;
+  }
+  for (Eigen::Index kind = 0; kind < kinds.count(); ++kind) {
+    double squares = 0.0;
+    for (const Eigen::VectorXd& move : moves) squares += std::pow((move - mean)[of_wide_kind * kind + 3], 2);
+    result[static_cast<std::size_t>(kind)].middle_variance_error =
+        parts > 1.0 ? std::sqrt((parts - 1.0) / parts * squares) : std::numeric_limits<double>::quiet_NaN();
+  }
+  std::sort(result.begin(), result.end(),
+            [](const WideKind& a, const WideKind& b) { return a.speckle.k < b.speckle.k; });
+  return result;
 }
 
 std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::span<const double> k,

@@ -41,6 +41,31 @@ struct ProfileFit {
 [[nodiscard]] ProfileFit fit_type_profiles(std::span<const double> k, std::span<const double> covariance,
                                            std::span<const double> expected);
 
+// A kind as the covariance shows it where the middles of its speckles may differ: C(k, k') has the width of a single
+// speckle across its diagonal and a larger one along it.
+struct WideKind {
+  TypeProfile speckle;
+  double middle_variance = 0.0;        // of the speckles' middles in k; noise may make it negative
+  double middle_variance_error = 0.0;  // its standard error; NaN where there is none
+  // Middles differ by more than one kind's do: significantly more than least_spread of a speckle's width.
+  [[nodiscard]] bool several() const noexcept;
+};
+// The middles' standard deviation over a speckle's width, up to which speckles pass for those of one kind. Two kinds
+// of equal strength reach it 0.3 widths apart. Spacings that differ by 1 %, and profiles that are no exact Gaussians,
+// stay below.
+inline constexpr double least_spread = 0.15;
+inline constexpr double spread_significance = 3.0;  // standard errors
+
+// Fits K exp(-(k - k')^2 / (4 s^2)) exp(-((k + k') / 2 - k_t)^2 / (s^2 + 2 v)) for every kind, the mean of g(k) g(k')
+// over middles with the variance v, from the `types` of fit_type_profiles on; where that has none, for the fewest kinds
+// that leave less than 10 %. Two kinds too close to be told apart, d from each other, with shares p and 1 - p of the
+// strength, have v = p (1 - p) d^2, so d is at least 2 sqrt(v). `without`: the covariance without one part of the scan
+// each, for the errors (jackknife, to first order). By k; empty where no such kinds describe the covariance. Pure.
+[[nodiscard]] std::vector<WideKind> fit_wide_kinds(std::span<const double> k, std::span<const double> covariance,
+                                                   std::span<const std::vector<double>> without,
+                                                   std::span<const double> expected,
+                                                   std::span<const TypeProfile> types);
+
 // What shows one kind alone: 1 + sum over `bins` of weights (map - 1) - sum over all k of common (ring's mean - 1).
 struct TypeUnmixing {
   int bin = 0;                  // the one nearest to the kind's middle, where its own speckles keep their height

@@ -48,13 +48,18 @@ std::string scan_axis_of(const std::vector<AxisRole>& roles, const std::string& 
 }
 
 void add_time_axis(const Hdf5File& file, ScanDescription& description, const std::vector<AxisRole>& roles,
-                   const std::string& group, std::size_t first) {
+                   const std::string& data, std::size_t first) {
   const auto axis = time_axis_of(roles);
   if (!axis) return;
+  const std::string group = parent_of(data);
+  const auto frames = file.shape(data)[*axis];
   const auto dimension = fmt::format("{}/dim{}", group, first + *axis);
   if (!file.exists(dimension)) return;
+  const auto unit = text_attribute_or_empty(file, dimension, "units");
+  const bool linear = file.is_dataset(dimension) && file.shape(dimension) == Shape{2};  // its first two values
+  const auto step = linear ? axis_step_if_any(file, dimension) : std::nullopt;
   description.frame_interval_s = {
-      frame_interval_if_any(file, dimension, text_attribute_or_empty(file, dimension, "units")), dimension};
+      step ? seconds_from_unit(*step, unit) : frame_interval_if_any(file, dimension, unit, frames), dimension};
 }
 
 void set_if_known(CalibrationValue& target, const std::optional<double>& value, const std::string& origin) {
@@ -112,7 +117,7 @@ std::unique_ptr<ScanReader> open_emd1(const SharedHdf5& open, const ReadOptions&
   ScanDescription description;
   description.format = "EMD 1.0";
   if (options.voltage_v) description.voltage_v = {options.voltage_v, "given by the user"};
-  add_time_axis(file, description, roles, group, 0);
+  add_time_axis(file, description, roles, data, 0);
   const auto last = roles.size() - 1;
   add_axis_calibration(file, description, scan_axis_of(roles, group, 0), fmt::format("{}/dim{}", group, last));
   for (std::string root = parent_of(group);; root = parent_of(root)) {
@@ -142,7 +147,7 @@ std::unique_ptr<ScanReader> open_emd0(const SharedHdf5& open, const ReadOptions&
   ScanDescription description;
   description.format = "EMD 0.x";
   if (options.voltage_v) description.voltage_v = {options.voltage_v, "given by the user"};
-  add_time_axis(file, description, roles, group, 1);
+  add_time_axis(file, description, roles, data, 1);
   const auto axes = roles.size();
   add_axis_calibration(file, description, scan_axis_of(roles, group, 1), fmt::format("{}/dim{}", group, axes));
   return make_hdf5_reader(open, data, roles, std::move(description), options);

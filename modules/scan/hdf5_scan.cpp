@@ -196,18 +196,24 @@ std::vector<AxisRole> usual_roles(const std::string& path, const std::string& da
   }
 }
 
+bool names_the_time(std::string axis) {
+  std::transform(axis.begin(), axis.end(), axis.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return axis == "time" || axis == "t";
+}
+
 std::vector<AxisRole> roles_of_named_axes(const std::string& path, const std::string& dataset,
                                           const std::vector<std::string>& names) {
   using enum AxisRole;
-  const auto is_time = [](std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-    return name == "time" || name == "t";
-  };
-  const auto found = std::find_if(names.begin(), names.end(), is_time);
+  const auto found = std::find_if(names.begin(), names.end(), names_the_time);
+  if (found == names.end()) return usual_roles(path, dataset, names.size());
   const auto place = static_cast<std::size_t>(found - names.begin());
-  if (names.size() < 3 || names.size() > 5 || place + 2 >= names.size()) {
-    return usual_roles(path, dataset, names.size());
+  if (names.size() < 3 || names.size() > 5 || place + 2 >= names.size() ||
+      std::any_of(found + 1, names.end(), names_the_time)) {
+    throw input_error(
+        "{}: the axes of {} are called {} (a time series has 3 to 5 axes, of which one before the pattern's two is the "
+        "time): correct their names or their order",
+        path, dataset, fmt::join(names, ", "));
   }
   auto roles = usual_roles(path, dataset, names.size() - 1);  // without the time
   roles.insert(roles.begin() + static_cast<std::ptrdiff_t>(place), time);
@@ -398,13 +404,24 @@ std::optional<double> axis_step_if_any(const Hdf5File& file, const std::string& 
   return step;
 }
 
-std::optional<double> frame_interval_if_any(const Hdf5File& file, const std::string& dataset, const std::string& unit) {
-  const auto step = axis_step_if_any(file, dataset);
-  if (!step) return std::nullopt;
+std::optional<double> frame_interval_if_any(const Hdf5File& file, const std::string& dataset, const std::string& unit,
+                                            std::uint64_t frames) {
+  if (!file.is_dataset(dataset)) return std::nullopt;
+  const auto shape = file.shape(dataset);
+  const auto kind = file.element_type(dataset).kind;
   constexpr std::uint64_t most_values = std::uint64_t{1} << 24;
   constexpr double tolerance = 0.02;  // clocks jitter
-  std::vector<double> times(static_cast<std::size_t>(std::min(file.shape(dataset)[0], most_values)));
-  file.read_part_alone<double>(dataset, {0}, {times.size()}, times);
+  if (shape.size() != 1 || kind == ElementType::Kind::text || kind == ElementType::Kind::other || frames < 2 ||
+      shape[0] > most_values) {
+    return std::nullopt;
+  }
+  if (shape[0] != frames) {
+    throw input_error("{}: {} has {} times for {} frames: the file is damaged, or the axes are in another order",
+                      file.path().string(), dataset, shape[0], frames);
+  }
+  std::vector<double> times(static_cast<std::size_t>(frames));
+  file.read_part_alone<double>(dataset, {0}, {frames}, times);
+  if (std::all_of(times.begin(), times.end(), [&](double time) { return time == times.front(); })) return std::nullopt;
   const double mean = (times.back() - times.front()) / static_cast<double>(times.size() - 1);
   for (std::size_t i = 1; i < times.size(); ++i) {
     const double here = times[i] - times[i - 1];

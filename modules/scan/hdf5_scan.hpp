@@ -16,8 +16,12 @@ enum class AxisRole { time, scan_y, scan_x, scan_flat, pattern_y, pattern_x, sin
 // (ky, kx), (position, ky, kx), (y, x, ky, kx) or (time, y, x, ky, kx) for 2 to 5 axes. Throws input_error.
 [[nodiscard]] std::vector<AxisRole> usual_roles(const std::string& path, const std::string& dataset, std::size_t axes);
 
-// The same for axes with names, in storage order ("" where there is none): one called "time" or "t" before the
-// pattern's own is the time, wherever it stands, and what is left are no, flat or two scan axes. Throws input_error.
+// An axis called "time" or "t". Pure.
+[[nodiscard]] bool names_the_time(std::string axis);
+
+// The same for axes with names, in storage order ("" where there is none): one that names the time is the time,
+// wherever it stands before the pattern's own, and what is left are no, flat or two scan axes. Throws input_error, also
+// where two axes name the time or one of the pattern's does.
 [[nodiscard]] std::vector<AxisRole> roles_of_named_axes(const std::string& path, const std::string& dataset,
                                                         const std::vector<std::string>& names);
 // Which axis is the time; nothing where none is.
@@ -51,9 +55,10 @@ enum class AxisRole { time, scan_y, scan_x, scan_flat, pattern_y, pattern_x, sin
 // Distance between the first two values of an axis dataset (both linear and full axes have two), or nothing.
 [[nodiscard]] std::optional<double> axis_step_if_any(const Hdf5File& file, const std::string& dataset);
 
-// The interval, in seconds, of a time axis stored as its values (two of a linear axis, or all) in this unit; nothing
-// where there are no values or the unit is none of time. Throws input_error where the values are not evenly spaced.
+// The interval, in seconds, of a time axis stored as all its values in this unit; nothing where there are no values, or
+// all the same, or the unit is none of time. Throws input_error where the values are not evenly spaced or are not one a
+// frame.
 [[nodiscard]] std::optional<double> frame_interval_if_any(const Hdf5File& file, const std::string& dataset,
-                                                          const std::string& unit);
+                                                          const std::string& unit, std::uint64_t frames);
 
 }  // namespace mesoglass::scan

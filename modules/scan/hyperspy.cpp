@@ -1,4 +1,6 @@
 // HyperSpy .hspy files: /Experiments/<title>/data with a group axis-i for each array axis.
+#include <cmath>
+
 #include "scan/hdf5_scan.hpp"
 
 namespace mesoglass::scan {
@@ -37,7 +39,8 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
   }
   const auto data = choose_dataset(file, candidates, options.dataset, "HyperSpy");
   const auto group = data.substr(0, data.size() - std::string("/data").size());
-  const auto axes = file.shape(data).size();
+  const auto shape = file.shape(data);
+  const auto axes = shape.size();
   std::vector<std::string> names;
   // The array's axes stand with navigation first; a signal that is not an image has a last but one navigation axis.
   for (std::size_t axis = 0; axis < axes; ++axis) {
@@ -51,6 +54,11 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
           "{}: {} is not a scan of images (axis {} is {} navigated): only two-dimensional signals are "
           "diffraction patterns",
           path, data, axis, *navigate ? "" : "not");
+    }
+    const auto size = real_attribute_if_any(file, name, "size");
+    if (size && *size != static_cast<double>(shape[axis])) {
+      throw input_error("{}: {} says that its axis has {} places, but {} has {}: the file is damaged", path, name,
+                        *size, data, shape[axis]);
     }
     names.push_back(text_attribute_or_empty(file, name, "name"));
   }
@@ -77,7 +85,8 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
     const auto name = fmt::format("{}/axis-{}", group, axis);
     if (roles[axis] == AxisRole::time) {
       // An axis without a scale lists its values.
-      const auto interval = scale ? seconds_from_unit(*scale, unit) : frame_interval_if_any(file, name + "/axis", unit);
+      const auto interval = scale ? seconds_from_unit(std::fabs(*scale), unit)
+                                  : frame_interval_if_any(file, name + "/axis", unit, shape[axis]);
       description.frame_interval_s = {interval, name};
     } else if (scale) {
       description.scan_step_nm = {nm_from_unit(*scale, unit), name};

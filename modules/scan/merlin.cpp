@@ -114,6 +114,11 @@ std::unique_ptr<ScanReader> open_merlin(const Path& path, const ReadOptions& opt
     description.scan_ny = frames / *row;
     description.files.push_back(header_file);
     description.remarks.push_back("scan rows from the frames per trigger of " + header_file.filename().string());
+  } else if (frames > 1 && row && *row > 1 && *row != frames) {
+    description.remarks.push_back(fmt::format(
+        "{} says {} frames per trigger, which are no rows of a scan of {} frames: taken as a single row; fold it by "
+        "--scan-shape",
+        header_file.filename().string(), *row, frames));
   } else if (frames > 1) {
     description.remarks.push_back("nothing states the scan shape: taken as a single row; fold it by --scan-shape");
   }

@@ -1,4 +1,6 @@
 // NeXus files: the default plot of the default entry, else the only NXdata whose signal can be a scan.
+#include <algorithm>
+
 #include "scan/hdf5_scan.hpp"
 
 namespace mesoglass::scan {
@@ -58,14 +60,21 @@ std::unique_ptr<ScanReader> open_nexus(const SharedHdf5& open, const ReadOptions
   const std::string group = data.substr(0, data.find_last_of('/'));
   std::vector<std::string> names;
   if (file.has_attribute(group, "axes")) names = text_attributes_or_empty(file, group, "axes");
-  names.resize(file.shape(data).size());
+  const auto shape = file.shape(data);
+  if (names.size() != shape.size()) {
+    if (std::any_of(names.begin(), names.end(), names_the_time)) {
+      throw input_error("{}: {} has {} axes but {} names {} ({}): give every axis its name, \".\" where it has none",
+                        file.path().string(), data, shape.size(), group, names.size(), fmt::join(names, ", "));
+    }
+    names.assign(shape.size(), "");
+  }
   const auto roles = roles_of_named_axes(file.path().string(), data, names);
   ScanDescription description;
   description.format = "NeXus";
   if (const auto time = time_axis_of(roles); time && file.is_dataset(group + "/" + names[*time])) {
     const std::string axis = group + "/" + names[*time];
-    description.frame_interval_s = {frame_interval_if_any(file, axis, text_attribute_or_empty(file, axis, "units")),
-                                    axis};
+    description.frame_interval_s = {
+        frame_interval_if_any(file, axis, text_attribute_or_empty(file, axis, "units"), shape[*time]), axis};
   }
   return make_hdf5_reader(open, data, roles, std::move(description), options);
 }

@@ -7,6 +7,8 @@ cmake/MesoglassTest.cmake (MESOGLASS_BIN, MESOGLASS_SOURCE, MESOGLASS_SCRATCH, P
     python3 analysis_accuracy.py dose 3 [FIRST]     error against electrons a pattern, 3 phantoms each
     python3 analysis_accuracy.py overlap 12 [FIRST] [SIDE]
                                                     area fractions of two or three types that overlap in k
+    python3 analysis_accuracy.py close 8 GAP [FIRST] [SIDE]
+                                                    whether two types GAP nm^-1 apart are said to be several; 0: one type
 """
 
 import sys
@@ -21,6 +23,7 @@ SIDE = 112      # probe positions along a scan's side: 50 to 56 nm, so that enou
 TEST_SIDE = 88  # 40 to 44 nm: what the test has time for
 OVERLAPPING_TEST = 400    # the phantom that the test draws; studies take other numbers
 OVERLAPPING_MEMORY = 30   # MiB
+CLOSE_SIDE = 60  # 27 to 30 nm: enough to see that a type is none
 DOSES = (500.0, 2000.0, 8000.0)  # of the waves: 10, 40 and 160 electrons a pixel at the ring's top
 
 
@@ -51,6 +54,21 @@ def draw_overlapping(trial, side=SIDE):
                      f"spread={random.uniform(0, 0.08):.3f},fraction={random.uniform(0.05, 0.2):.3f},"
                      f"order={random.uniform(0.4, 1.0):.2f}")
         k += random.uniform(0.4, 0.75)
+    return {**settings, "type": kinds}
+
+
+def draw_close(trial, gap, side=CLOSE_SIDE):
+    """The same of a phantom with two types `gap` nm^-1 apart, or with one where that is 0."""
+    settings = draw_phantom(trial, side)
+    if gap == 0:
+        return settings
+    random = np.random.default_rng([20261129, trial])
+    k, kinds = random.uniform(3.7, 4.2), []
+    for number in range(2):
+        kinds.append(f"name=t{number},k={k:.2f},fold={random.choice([4, 6, 10])},diameter={random.uniform(1.0, 1.5):.2f},"
+                     f"spread={random.uniform(0, 0.08):.3f},fraction={random.uniform(0.05, 0.2):.3f},"
+                     f"order={random.uniform(0.4, 1.0):.2f}")
+        k += gap
     return {**settings, "type": kinds}
 
 
@@ -105,6 +123,18 @@ class Trials(ProgramTest):
             pair["order"] = (area["order/data"][near], np.nan)
         return pair
 
+    def kinds_of_close_types(self, trial, gap, side=CLOSE_SIDE):
+        """(k, width, deviation of the middles with its sign, said to be several) of what is taken for a type."""
+        self.run_ok("mg-phantom", "scan.h5", "--overwrite", "--quiet", *self.options(draw_close(trial, gap, side)),
+                    timeout=600)
+        run = self.analyse_overlapping("mro.h5")
+        self.log = run.stdout + run.stderr
+        with h5py.File(self.folder / "mro.h5") as mro:
+            kinds = {name: values[()] for name, values in mro["mro/area_000/type_profiles"].items()}
+            self.table = dict(zip(mro["mro/types/k_peak"], mro["mro/types/several"]))
+        variance = kinds["middle_variance"]
+        return list(zip(kinds["k"], kinds["width"], np.sign(variance) * np.sqrt(abs(variance)), kinds["several"] == 1))
+
     def analyse_overlapping(self, output, *options, ranks=1):
         return self.run_ok("mg-analyze", "scan.h5", "--overwrite", "--output", output, "--probe-fwhm", 1, "--k-min", 2.6,
                            "--k-max", 5.8, "--transmittance-min", 0, "--no-local-maps", *options, ranks=ranks, timeout=600)
@@ -148,6 +178,14 @@ class Trials(ProgramTest):
             found, planted = pair["area_fraction"]
             self.assertAlmostEqual(found / planted, 1.0, delta=0.1, msg=f"trial {trial}")
 
+    def test_types_too_close_to_be_told_apart_are_said_to_be_several(self):
+        for gap in (0, 0.25):
+            kinds = self.kinds_of_close_types(0, gap)
+            self.assertEqual([several for *_, several in kinds], [gap > 0], f"gap {gap}")
+            self.assertEqual("more than one type" in self.log, gap > 0)
+            # The row at the types' k, not what a halo's flank may add to the table.
+            self.assertEqual(self.table[min(self.table, key=lambda k: abs(k - kinds[0][0]))], gap > 0)
+
     def test_overlapping_types_are_told_apart(self):
         rows = self.overlapping_area_fractions(OVERLAPPING_TEST, TEST_SIDE)
         self.assertEqual(self.found_types, len(rows))
@@ -162,7 +200,7 @@ class Trials(ProgramTest):
         self.assertRegex(plan, r"maps in \d bands")
         self.analyse_overlapping("bands.h5", *memory, ranks=2)
         with h5py.File(self.folder / "mro.h5") as one, h5py.File(self.folder / "bands.h5") as other:
-            for group in ("mro/area_000/separated_types", "mro/types"):
+            for group in ("mro/area_000/separated_types", "mro/area_000/type_profiles", "mro/types"):
                 for name in one[group]:
                     np.testing.assert_array_equal(one[group][name][()], other[group][name][()], f"{group}/{name}")
 
@@ -187,6 +225,19 @@ def study_overlapping(count, first, side):
               f"within 10 %: {(abs(known) < 0.1).sum()}")
 
 
+def study_close(count, gap, first, side):
+    trials, said = Trials("errors"), 0
+    for trial in range(first, first + count):
+        trials.setUp()
+        kinds = trials.kinds_of_close_types(trial, gap, side)
+        said += any(several for *_, several in kinds)
+        print(trial, draw_close(trial, gap, side)["type"], [f"k {k:.3f}, width {width:.3f}, middles {spread:+.3f}" +
+                                                             (", several" if several else "")
+                                                             for k, width, spread, several in kinds], flush=True)
+        trials.tearDown()
+    print(f"{said} of {count} phantoms said to have several types")
+
+
 def relative(pair):
     return {name: found - truth if name.startswith(("centre", "ellip")) else found / truth - 1.0
             for name, (found, truth) in pair.items() if np.isfinite(truth)}
@@ -195,6 +246,10 @@ def relative(pair):
 def main():
     trials = Trials("errors")
     what, count = sys.argv[1], int(sys.argv[2])
+    if what == "close":
+        study_close(count, float(sys.argv[3]), int(sys.argv[4]) if len(sys.argv) > 4 else 0,
+                    int(sys.argv[5]) if len(sys.argv) > 5 else CLOSE_SIDE)
+        return
     first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     if what == "overlap":
         study_overlapping(count, first, int(sys.argv[4]) if len(sys.argv) > 4 else SIDE)
@@ -217,7 +272,7 @@ def main():
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] in ("study", "dose", "overlap"):
+    if len(sys.argv) > 1 and sys.argv[1] in ("study", "dose", "overlap", "close"):
         main()
     else:
         unittest.main()

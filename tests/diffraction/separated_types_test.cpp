@@ -75,6 +75,45 @@ TEST(TypeProfiles, AreFoundAgainFromTheirCovariance) {
   }
 }
 
+// Two kinds closer than a speckle's width look like one whose speckles' middles scatter.
+TEST(WideKinds, ShowTheVarianceOfMiddlesOfKindsThatAreTooClose) {
+  const auto k = even_k(2.6, 0.1, 33);
+  const auto expected = halo(k);
+  const auto wide_kinds = [&](const std::vector<TypeProfile>& planted) {
+    const auto covariance = covariance_of(planted, k, expected);
+    const std::vector<std::vector<double>> without(4, covariance);  // no scatter: no error
+    const ProfileFit fit = fit_type_profiles(k, covariance, expected);
+    return fit_wide_kinds(k, covariance, without, expected, fit.types);
+  };
+  for (const double apart : {0.15, 0.2, 0.25, 0.3}) {
+    for (const double weaker : {1.0, 0.4}) {
+      const auto kinds = wide_kinds({{4.0, 0.34, 1.0}, {4.0 + apart, 0.34, weaker}});
+      ASSERT_EQ(kinds.size(), 1U);
+      const double share = 1.0 / (1.0 + weaker);
+      const double variance = share * (1.0 - share) * apart * apart;
+      // Two middles are no Gaussian of middles: a tenth at most at these distances.
+      EXPECT_NEAR(kinds[0].middle_variance, variance, 0.1 * variance) << apart << " " << weaker;
+      EXPECT_NEAR(kinds[0].speckle.k, 4.0 + (1.0 - share) * apart, 0.01);
+      EXPECT_NEAR(kinds[0].speckle.width, 0.34, 0.01);
+      EXPECT_TRUE(kinds[0].several());
+    }
+  }
+  for (const std::vector<TypeProfile>& planted :
+       {std::vector<TypeProfile>{{4.1, 0.33, 1.0}}, {{3.9, 0.34, 1.0}, {4.4, 0.36, 0.4}}}) {
+    const auto kinds = wide_kinds(planted);
+    ASSERT_EQ(kinds.size(), planted.size());
+    for (const WideKind& kind : kinds) {
+      EXPECT_NEAR(kind.middle_variance, 0.0, 1e-6);
+      EXPECT_FALSE(kind.several());
+    }
+  }
+  // Of three kinds the two that are close are one.
+  const auto kinds = wide_kinds({{3.7, 0.34, 1.0}, {3.95, 0.34, 0.8}, {4.9, 0.34, 0.5}});
+  ASSERT_EQ(kinds.size(), 2U);
+  EXPECT_TRUE(kinds[0].several());
+  EXPECT_FALSE(kinds[1].several());
+}
+
 TEST(TypeProfiles, AreNotMadeOfNothingOrOfWhatIsNoGaussian) {
   const auto k = even_k(2.6, 0.1, 33);
   const auto expected = halo(k);
@@ -164,7 +203,7 @@ TEST(KCovariance, EqualsPlainLoopsInEveryVariant) {
   std::vector<double> first;
   for (const LaneKernels* kernels : available_kernels()) {
     const auto lanes = static_cast<std::size_t>(kernels->lanes);
-    KCovariance covariance(grid, expected, patterns, *kernels);
+    KCovariance covariance(grid, expected, 1, patterns, *kernels);
     for (std::size_t begin = 0; begin < patterns; begin += lanes) {
       covariance.begin(std::span<const double>(references).subspan(begin, lanes));
       for (int bin = 0; bin < grid.bins; ++bin) {
@@ -179,8 +218,9 @@ TEST(KCovariance, EqualsPlainLoopsInEveryVariant) {
       }
       covariance.end(table);
     }
-    covariance.close_row();
-    const auto matrix = covariance.matrix(Communicator::self());
+    covariance.close_row(0);
+    covariance.reduce(Communicator::self());
+    const auto matrix = covariance.matrix();
     for (int i = 0; i < grid.bins; ++i) {
       for (int j = 0; j < grid.bins; ++j) {
         // Single precision.
@@ -198,18 +238,20 @@ struct PlantedMaps {
   static constexpr int angles = 126;
   static constexpr double width_steps = 2.2;
   static constexpr double width_rad = 0.09;
-  std::vector<TypeProfile> types = {{3.64, 0.32, 1.0}, {4.19, 0.32, 1.0}};
-  std::vector<double> heights = {0.9, 0.45};  // of the second kind half of that of the first
-  std::vector<int> speckles = {2100, 800};
+  std::vector<TypeProfile> types;
+  std::vector<double> heights;
+  std::vector<int> speckles;
   std::vector<double> covered;
   std::vector<double> k = even_k(2.6, 0.2, 14);
   std::vector<std::vector<float>> maps;   // a bin: (position, angle)
   std::vector<std::vector<float>> alone;  // a kind's own speckles and the same noise, at its own k
-  PlantedMaps() {
+  PlantedMaps(std::vector<TypeProfile> planted, std::vector<double> of_height, std::vector<int> of_number,
+              std::uint64_t seed)
+      : types(std::move(planted)), heights(std::move(of_height)), speckles(std::move(of_number)) {
     constexpr double reach = 3.5, most_tilt = 3.5;
     const auto positions = static_cast<std::size_t>(side * side);
     maps.assign(k.size(), std::vector<float>(positions * angles));
-    RandomStream random(5, RandomPurpose::test, 1);
+    RandomStream random(seed, RandomPurpose::test, 1);
     for (std::size_t i = 0; i < positions; ++i) {
       // What all angles and k of a pattern share, as tall as the second kind's speckles seldom are.
       const double common = random.normal(0.0, 0.02) + 0.1 * std::sin(0.3 * static_cast<double>(i % side));
@@ -282,6 +324,27 @@ struct PlantedMaps {
       }
     }
   }
+  [[nodiscard]] KCovariance covariance() const {
+    const int bins = static_cast<int>(k.size());
+    const PolarGrid grid{10.0, 1.0, bins, angles};
+    const InterpolationTable table(grid, small_detector, {31.5, 31.5}, {}, {});
+    const std::vector<double> ones(std::max<std::size_t>(most_lanes, k.size()), 1.0);
+    KCovariance result(grid, std::vector<double>(k.size(), 1.0), side, side, best_kernels());
+    std::int64_t row_now = 0;
+    each_batch(
+        maps, {0, bins},
+        [&](std::int64_t row, const auto& columns) {
+          row_now = row;
+          result.begin(std::span(ones).first(columns.size()));
+        },
+        [&](int bin, const float* values, const float* sums) { result.add_bin(bin, values, sums, table); },
+        [&] {
+          result.end(table);
+          result.close_row(row_now);
+        });
+    result.reduce(Communicator::self());
+    return result;
+  }
   static std::unique_ptr<MapStack> stack_of(const std::vector<std::vector<float>>& maps, Range bins) {
     const PolarGrid grid{10.0, 1.0, static_cast<int>(maps.size()), angles};
     const std::vector<double> ones(std::max<std::size_t>(most_lanes, maps.size()), 1.0);
@@ -298,24 +361,13 @@ struct PlantedMaps {
 };
 
 TEST(SeparatedTypes, PlantedSpecklesOfTwoKindsKeepTheirAreas) {
-  const PlantedMaps planted;
+  // The second kind's speckles are half as high as the first's.
+  const PlantedMaps planted({{3.64, 0.32, 1.0}, {4.19, 0.32, 1.0}}, {0.9, 0.45}, {2100, 800}, 5);
   const int bins = static_cast<int>(planted.k.size());
   const PolarGrid grid{10.0, 1.0, bins, PlantedMaps::angles};
-  const InterpolationTable table(grid, small_detector, {31.5, 31.5}, {}, {});
   const std::vector<double> expected(planted.k.size(), 1.0);
   const Range rows{0, PlantedMaps::side};
-  const std::vector<double> ones(most_lanes, 1.0);
-
-  KCovariance covariance(grid, expected, PlantedMaps::side * PlantedMaps::side, best_kernels());
-  PlantedMaps::each_batch(
-      planted.maps, {0, bins},
-      [&](auto, const auto& columns) { covariance.begin(std::span(ones).first(columns.size())); },
-      [&](int bin, const float* values, const float* sums) { covariance.add_bin(bin, values, sums, table); },
-      [&] {
-        covariance.end(table);
-        covariance.close_row();
-      });
-  const ProfileFit fit = fit_type_profiles(planted.k, covariance.matrix(Communicator::self()), expected);
+  const ProfileFit fit = fit_type_profiles(planted.k, planted.covariance().matrix(), expected);
   ASSERT_EQ(fit.types.size(), 2U);
   for (std::size_t kind = 0; kind < 2; ++kind) {
     EXPECT_NEAR(fit.types[kind].k, planted.types[kind].k, 0.02);
@@ -355,6 +407,41 @@ TEST(SeparatedTypes, PlantedSpecklesOfTwoKindsKeepTheirAreas) {
   EXPECT_EQ(shown[0], shown[1]);
 }
 
+// One kind is never taken for several, in none of ten planted scans; two kinds 0.2 to 0.3 nm^-1 apart always are.
+TEST(WideKinds, AreSeenInPlantedSpecklesOfTwoCloseKindsOnly) {
+  const auto kinds_of = [](const PlantedMaps& planted) {
+    const KCovariance covariance = planted.covariance();
+    const std::vector<double> expected(planted.k.size(), 1.0);
+    std::vector<std::vector<double>> without;
+    for (int strip = 0; strip < covariance.strips(); ++strip) without.push_back(covariance.matrix(strip));
+    const ProfileFit fit = fit_type_profiles(planted.k, covariance.matrix(), expected);
+    return fit_wide_kinds(planted.k, covariance.matrix(), without, expected, fit.types);
+  };
+  constexpr std::uint64_t scans = 10;
+  std::vector<double> variances;
+  double mean = 0.0, stated = 0.0;
+  for (std::uint64_t seed = 0; seed < scans; ++seed) {
+    const auto kinds = kinds_of(PlantedMaps({{3.9, 0.32, 1.0}}, {0.9}, {800}, seed));
+    ASSERT_EQ(kinds.size(), 1U) << seed;
+    EXPECT_FALSE(kinds[0].several()) << seed;
+    variances.push_back(kinds[0].middle_variance);
+    mean += variances.back() / scans;
+    stated += std::pow(kinds[0].middle_variance_error, 2) / scans;
+  }
+  double scatter = 0.0;
+  for (const double variance : variances) scatter += std::pow(variance - mean, 2) / (scans - 1.0);
+  // Noise in the weights makes it a little negative: towards one kind. A standard deviation of ten has 24 % of error.
+  EXPECT_NEAR(mean, -0.0003, 0.0003);
+  EXPECT_NEAR(std::sqrt(scatter / stated), 1.0, 0.6);
+  for (const double apart : {0.2, 0.25, 0.3}) {
+    const auto kinds = kinds_of(PlantedMaps({{3.9, 0.32, 1.0}, {3.9 + apart, 0.32, 1.0}}, {0.9, 0.9}, {400, 600}, 20));
+    ASSERT_EQ(kinds.size(), 1U) << apart;
+    EXPECT_TRUE(kinds[0].several()) << apart;
+    // Of 400 and 600 speckles: 0.24 d^2. The few brightest decide the shares, so a third.
+    EXPECT_NEAR(kinds[0].middle_variance, 0.24 * apart * apart, 0.08 * apart * apart) << apart;
+  }
+}
+
 TEST(MroTypes, TakeTheAreasOfKindsToldApartAndShowHiddenOnes) {
   std::vector<double> k, order, nothing, area, error;
   const std::vector<SeparatedType> separated = {{{3.9, 0.35, 1.0}, 0.06, 0.003}, {{4.35, 0.35, 0.4}, 0.09, 0.005}};
@@ -378,6 +465,25 @@ TEST(MroTypes, TakeTheAreasOfKindsToldApartAndShowHiddenOnes) {
   EXPECT_DOUBLE_EQ(types[1].k_peak, 4.35);
   EXPECT_DOUBLE_EQ(types[1].area_fraction, 0.09);
   EXPECT_NEAR(types[1].k_high - types[1].k_low, 2.0 * 0.35 * std::sqrt(std::log(2.0)), 1e-12);
+}
+
+TEST(MroTypes, AreMarkedWhereSeveralMayBeTakenForOne) {
+  const auto marks = [](const std::vector<WideKind>& kinds, const std::vector<double>& peaks) {
+    std::vector<MroType> types;
+    for (const double peak : peaks) types.emplace_back().k_peak = peak;
+    mark_several(kinds, types);
+    std::vector<bool> several;
+    for (const MroType& type : types) several.push_back(type.several);
+    return several;
+  };
+  const WideKind narrow{{4.0, 0.34, 1.0}, 0.0, 1e-4};
+  const WideKind wide{{4.6, 0.34, 1.0}, 0.015, 1e-3};
+  EXPECT_EQ(marks({narrow, wide}, {3.95, 4.65, 5.2}), (std::vector<bool>{false, true, false}));
+  // Two rows, one kind; and two that were told apart, although the peak of the first lies nearer to the second.
+  EXPECT_EQ(marks({narrow}, {3.9, 4.15, 5.0}), (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(marks({{{4.18, 0.35, 1.0}, 0.0, 1e-4}, {{4.58, 0.33, 0.5}, 0.0, 1e-4}}, {4.4, 4.58}),
+            (std::vector<bool>{false, false}));
+  EXPECT_EQ(marks({}, {3.9}), (std::vector<bool>{false}));
 }
 
 }  // namespace

@@ -145,22 +145,6 @@ TEST(Empad, AFileThatShrinksWhileItIsReadEndsInAnError) {
   EXPECT_THROW(reader->read_rows(1, 1, values), Error);
 }
 
-std::string big_endian_16(std::int64_t ny, std::int64_t nx, std::int64_t ky_count, std::int64_t kx_count,
-                          const std::string& before_frame) {
-  std::string bytes;
-  for (std::int64_t frame = 0; frame < ny * nx; ++frame) {
-    bytes += before_frame;
-    for (std::int64_t ky = 0; ky < ky_count; ++ky) {
-      for (std::int64_t kx = 0; kx < kx_count; ++kx) {
-        const auto value = static_cast<unsigned>(sample_value(frame / nx, frame % nx, ky, kx));
-        bytes += static_cast<char>(value >> 8U);
-        bytes += static_cast<char>(value & 0xFFU);
-      }
-    }
-  }
-  return bytes;
-}
-
 TEST(RawBinary, ReadsTheStatedLayout) {
   const auto path = scratch_folder() / "detector.bin";
   // A file header of 10 bytes and a gap of 6 before each next frame.

@@ -2,9 +2,9 @@
 #include <hdf5.h>
 
 #include <array>
-#include <functional>
 
 #include "core/hdf5_file.hpp"
+#include "hdf5_samples.hpp"
 #include "scan_samples.hpp"
 #include "support/mpi_test.hpp"
 
@@ -13,96 +13,6 @@ namespace {
 
 using scan::open_scan;
 using scan::ReadOptions;
-
-// Makes a file on rank 0. Collective.
-void make_file(const std::filesystem::path& path, const std::function<void(hid_t)>& fill) {
-  on_root(communicator(), [&] {
-    const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    fill(file);
-    H5Fclose(file);
-  });
-}
-
-void add_group(hid_t file, const std::string& name) {
-  const hid_t link = H5Pcreate(H5P_LINK_CREATE);
-  H5Pset_create_intermediate_group(link, 1);
-  H5Gclose(H5Gcreate2(file, name.c_str(), link, H5P_DEFAULT, H5P_DEFAULT));
-  H5Pclose(link);
-}
-
-void add_text(hid_t file, const std::string& object, const std::string& name, const std::string& value) {
-  const hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, value.size());
-  const hid_t space = H5Screate(H5S_SCALAR);
-  const hid_t opened = H5Oopen(file, object.c_str(), H5P_DEFAULT);
-  const hid_t attribute = H5Acreate2(opened, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, type, value.data());
-  H5Aclose(attribute);
-  H5Oclose(opened);
-  H5Sclose(space);
-  H5Tclose(type);
-}
-
-void add_number(hid_t file, const std::string& object, const std::string& name, double value, hid_t stored) {
-  const hid_t space = H5Screate(H5S_SCALAR);
-  const hid_t opened = H5Oopen(file, object.c_str(), H5P_DEFAULT);
-  const hid_t attribute = H5Acreate2(opened, name.c_str(), stored, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, H5T_NATIVE_DOUBLE, &value);
-  H5Aclose(attribute);
-  H5Oclose(opened);
-  H5Sclose(space);
-}
-
-// As h5py stores a bool.
-void add_flag(hid_t file, const std::string& object, const std::string& name, bool value) {
-  const hid_t type = H5Tenum_create(H5T_NATIVE_INT8);
-  const std::int8_t no = 0;
-  const std::int8_t yes = 1;
-  H5Tenum_insert(type, "FALSE", &no);
-  H5Tenum_insert(type, "TRUE", &yes);
-  const hid_t space = H5Screate(H5S_SCALAR);
-  const hid_t opened = H5Oopen(file, object.c_str(), H5P_DEFAULT);
-  const hid_t attribute = H5Acreate2(opened, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, type, value ? &yes : &no);
-  H5Aclose(attribute);
-  H5Oclose(opened);
-  H5Sclose(space);
-  H5Tclose(type);
-}
-
-struct Stored {
-  hid_t type = H5T_IEEE_F32LE;
-  std::vector<hsize_t> chunk = {};
-  bool gzip = false;
-};
-
-void add_data(hid_t file, const std::string& name, const std::vector<hsize_t>& shape, const std::vector<float>& values,
-              const Stored& stored = {}) {
-  const hid_t link = H5Pcreate(H5P_LINK_CREATE);
-  H5Pset_create_intermediate_group(link, 1);
-  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-  if (!stored.chunk.empty()) H5Pset_chunk(creation, static_cast<int>(stored.chunk.size()), stored.chunk.data());
-  if (stored.gzip) H5Pset_deflate(creation, 4);
-  const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
-  const hid_t dataset = H5Dcreate2(file, name.c_str(), stored.type, space, link, creation, H5P_DEFAULT);
-  H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
-  H5Dclose(dataset);
-  H5Sclose(space);
-  H5Pclose(creation);
-  H5Pclose(link);
-}
-
-std::vector<float> sample(std::int64_t rows, std::int64_t columns, std::int64_t ky_count, std::int64_t kx_count) {
-  std::vector<float> values;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t column = 0; column < columns; ++column) {
-      for (std::int64_t ky = 0; ky < ky_count; ++ky) {
-        for (std::int64_t kx = 0; kx < kx_count; ++kx) values.push_back(sample_value(row, column, ky, kx));
-      }
-    }
-  }
-  return values;
-}
 
 void add_axis(hid_t file, const std::string& name, const std::string& axis, const std::string& unit, float step) {
   add_data(file, name, {2}, {0.0F, step});
@@ -123,7 +33,7 @@ void add_emd1(hid_t file, const std::vector<hsize_t>& shape, const std::vector<f
 TEST(Emd1, CalibrationFromTheAxes) {
   const auto path = scratch_folder() / "a.h5";
   make_file(path, [](hid_t file) {
-    add_emd1(file, {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_emd1(file, {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
     add_axis(file, "/root/cube/dim0", "Rx", "A", 5.0F);
     add_axis(file, "/root/cube/dim1", "Ry", "A", 5.0F);
     add_axis(file, "/root/cube/dim2", "Qx", "A^-1", 0.0125F);
@@ -139,7 +49,7 @@ TEST(Emd1, CalibrationFromTheAxes) {
 TEST(Emd1, UncalibratedPixelsAreNoCalibration) {
   const auto path = scratch_folder() / "a.h5";
   make_file(path, [](hid_t file) {
-    add_emd1(file, {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_emd1(file, {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
     add_axis(file, "/root/cube/dim1", "Ry", "pixels", 1.0F);
     add_axis(file, "/root/cube/dim3", "Qy", "pixels", 1.0F);
   });
@@ -155,7 +65,9 @@ TEST(Emd1, EveryElementTypeAndChunking) {
   for (const hid_t type : {H5T_STD_U16LE, H5T_STD_U16BE, H5T_STD_I32BE, H5T_STD_U32LE, H5T_STD_I64LE, H5T_IEEE_F32BE,
                            H5T_IEEE_F64LE, H5T_IEEE_F64BE}) {
     const auto path = folder / fmt::format("{}.h5", number++);
-    make_file(path, [&](hid_t file) { add_emd1(file, {5, 3, 4, 6}, sample(5, 3, 4, 6), {type, {2, 2, 4, 3}, true}); });
+    make_file(path, [&](hid_t file) {
+      add_emd1(file, {5, 3, 4, 6}, sample_values(5, 3, 4, 6), {type, {2, 2, 4, 3}, true});
+    });
     const auto reader = open_scan(communicator(), path);
     EXPECT_EQ(reader->description().row_alignment, 2);
     EXPECT_TRUE(reader->description().compressed);
@@ -186,7 +98,7 @@ TEST(Emd1, EightBitsWithAndWithoutSign) {
 
 TEST(Emd1, FiveAxesAreATimeSeries) {
   const auto path = scratch_folder() / "a.h5";
-  make_file(path, [](hid_t file) { add_emd1(file, {2, 3, 2, 4, 5}, sample(6, 2, 4, 5)); });
+  make_file(path, [](hid_t file) { add_emd1(file, {2, 3, 2, 4, 5}, sample_values(6, 2, 4, 5)); });
   const auto reader = open_scan(communicator(), path);
   EXPECT_EQ(reader->description().time_frames, 2);
   EXPECT_EQ(reader->description().total_rows(), 6);
@@ -195,7 +107,7 @@ TEST(Emd1, FiveAxesAreATimeSeries) {
 
 TEST(Emd1, ThreeAxesAreFoldedByTheUser) {
   const auto path = scratch_folder() / "a.h5";
-  make_file(path, [](hid_t file) { add_emd1(file, {6, 4, 5}, sample(2, 3, 4, 5)); });
+  make_file(path, [](hid_t file) { add_emd1(file, {6, 4, 5}, sample_values(2, 3, 4, 5)); });
   EXPECT_EQ(open_scan(communicator(), path)->description().scan_nx, 6);
   ReadOptions options;
   options.scan_shape = {2, 3};
@@ -211,7 +123,7 @@ TEST(Emd0, OlderPy4dstemAndOthers) {
     add_number(file, "/4DSTEM_experiment", "version_major", 0, H5T_STD_I64LE);
     add_number(file, "/4DSTEM_experiment", "emd_group_type", 2, H5T_STD_I64LE);
     add_number(file, "/4DSTEM_experiment/data/datacubes/datacube_0", "emd_group_type", 1, H5T_STD_I64LE);
-    add_data(file, "/4DSTEM_experiment/data/datacubes/datacube_0/data", {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_data(file, "/4DSTEM_experiment/data/datacubes/datacube_0/data", {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
     add_axis(file, "/4DSTEM_experiment/data/datacubes/datacube_0/dim2", "R_y", "[n_m]", 0.3F);
     add_axis(file, "/4DSTEM_experiment/data/datacubes/datacube_0/dim4", "Q_y", "[n_m^-1]", 0.2F);
   });
@@ -239,7 +151,7 @@ void add_fpd(hid_t file, const std::vector<std::string>& axes, const std::vector
 TEST(Fpd, ReadsItsAxesByName) {
   const auto folder = scratch_folder();
   make_file(folder / "a.hdf5", [](hid_t file) {
-    add_fpd(file, {"scanY", "scanX", "colour", "detY", "detX"}, {3, 2, 1, 4, 5}, sample(3, 2, 4, 5));
+    add_fpd(file, {"scanY", "scanX", "colour", "detY", "detX"}, {3, 2, 1, 4, 5}, sample_values(3, 2, 4, 5));
   });
   const auto reader = open_scan(communicator(), folder / "a.hdf5");
   EXPECT_EQ(reader->description().format, "fpd HDF5");
@@ -247,16 +159,16 @@ TEST(Fpd, ReadsItsAxesByName) {
   expect_sample_values(*reader);
 
   make_file(folder / "b.hdf5", [](hid_t file) {
-    add_fpd(file, {"scanY", "scanX", "detY", "detX"}, {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_fpd(file, {"scanY", "scanX", "detY", "detX"}, {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
   });
   expect_sample_values(*open_scan(communicator(), folder / "b.hdf5"));
 
   make_file(folder / "c.hdf5", [](hid_t file) {
-    add_fpd(file, {"scanY", "scanX", "colour", "detY"}, {3, 2, 1, 4, 5}, sample(3, 2, 4, 5));
+    add_fpd(file, {"scanY", "scanX", "colour", "detY"}, {3, 2, 1, 4, 5}, sample_values(3, 2, 4, 5));
   });
   expect_refused(folder / "c.hdf5", {"axis 5"});
   make_file(folder / "d.hdf5", [](hid_t file) {
-    add_fpd(file, {"detY", "detX", "colour", "scanY", "scanX"}, {3, 2, 1, 4, 5}, sample(3, 2, 4, 5));
+    add_fpd(file, {"detY", "detX", "colour", "scanY", "scanX"}, {3, 2, 1, 4, 5}, sample_values(3, 2, 4, 5));
   });
   expect_refused(folder / "d.hdf5", {"another order"});
   make_file(folder / "e.hdf5", [](hid_t file) { add_text(file, "/", "fpd_version", "0.3.0"); });
@@ -279,7 +191,7 @@ void add_hyperspy(hid_t file, const std::vector<bool>& navigate, const std::vect
 TEST(HyperSpy, ReadsAxesAndRefusesSpectra) {
   const auto folder = scratch_folder();
   make_file(folder / "a.hspy", [](hid_t file) {
-    add_hyperspy(file, {true, true, false, false}, {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_hyperspy(file, {true, true, false, false}, {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
   });
   const auto reader = open_scan(communicator(), folder / "a.hspy");
   EXPECT_EQ(reader->description().format, "HyperSpy");
@@ -287,11 +199,11 @@ TEST(HyperSpy, ReadsAxesAndRefusesSpectra) {
   EXPECT_NEAR(reader->description().k_per_pixel_inverse_nm.value.value(), 0.2, 1e-12);
   expect_sample_values(*reader);
   make_file(folder / "b.hspy", [](hid_t file) {
-    add_hyperspy(file, {true, true, true, false}, {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_hyperspy(file, {true, true, true, false}, {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
   });
   expect_refused(folder / "b.hspy", {"not a scan of images"});
   make_file(folder / "c.hspy", [](hid_t file) {
-    add_hyperspy(file, {true, true, false}, {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_hyperspy(file, {true, true, false}, {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
   });
   expect_refused(folder / "c.hspy", {"axis-3"});
 }
@@ -302,7 +214,7 @@ TEST(Nexus, FollowsSignalAndDefault) {
     add_group(file, group);
     add_text(file, group, "NX_class", "NXdata");
     add_text(file, group, "signal", "counts");
-    add_data(file, group + "/counts", {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_data(file, group + "/counts", {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
   };
   make_file(folder / "a.nxs", [&](hid_t file) {
     add_group(file, "/entry");
@@ -331,7 +243,7 @@ TEST(Nexus, FollowsSignalAndDefault) {
 TEST(AnyHdf5, ADatasetCanBeNamed) {
   const auto path = scratch_folder() / "a.h5";
   make_file(path, [](hid_t file) {
-    add_data(file, "/measured/frames", {3, 2, 4, 5}, sample(3, 2, 4, 5));
+    add_data(file, "/measured/frames", {3, 2, 4, 5}, sample_values(3, 2, 4, 5));
     add_data(file, "/measured/spectrum", {60}, std::vector<float>(60, 1.0F));
   });
   expect_refused(path, {"no known scan layout", "--dataset"});
@@ -349,7 +261,7 @@ TEST(AnyHdf5, ADatasetCanBeNamed) {
 
 TEST(AnyHdf5, DamagedFilesAreRefused) {
   const auto folder = scratch_folder();
-  make_file(folder / "a.h5", [](hid_t file) { add_emd1(file, {3, 2, 40, 50}, sample(3, 2, 40, 50)); });
+  make_file(folder / "a.h5", [](hid_t file) { add_emd1(file, {3, 2, 40, 50}, sample_values(3, 2, 40, 50)); });
   on_root(communicator(), [&] {
     std::filesystem::copy_file(folder / "a.h5", folder / "short.h5");
     std::filesystem::resize_file(folder / "short.h5", std::filesystem::file_size(folder / "a.h5") / 2);

@@ -11,6 +11,19 @@ float sample_value(std::int64_t row, std::int64_t column, std::int64_t ky, std::
   return static_cast<float>((row * 7919 + column * 613 + ky * 131 + kx * 3 + 5) % 65536);
 }
 
+std::vector<float> sample_values(std::int64_t rows, std::int64_t columns, std::int64_t ky_count,
+                                 std::int64_t kx_count) {
+  std::vector<float> values;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t column = 0; column < columns; ++column) {
+      for (std::int64_t ky = 0; ky < ky_count; ++ky) {
+        for (std::int64_t kx = 0; kx < kx_count; ++kx) values.push_back(sample_value(row, column, ky, kx));
+      }
+    }
+  }
+  return values;
+}
+
 void append_float(std::string& bytes, float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   for (int shift = 0; shift < 32; shift += 8) bytes += static_cast<char>(bits >> shift & 0xFFU);
@@ -23,6 +36,22 @@ std::string empad_bytes(std::int64_t ny, std::int64_t nx, std::int64_t footer_by
       for (std::int64_t kx = 0; kx < 128; ++kx) append_float(bytes, sample_value(frame / nx, frame % nx, ky, kx));
     }
     bytes.append(static_cast<std::size_t>(footer_bytes), '\xFF');
+  }
+  return bytes;
+}
+
+std::string big_endian_16(std::int64_t ny, std::int64_t nx, std::int64_t ky_count, std::int64_t kx_count,
+                          const std::string& before_frame) {
+  std::string bytes;
+  for (std::int64_t frame = 0; frame < ny * nx; ++frame) {
+    bytes += before_frame;
+    for (std::int64_t ky = 0; ky < ky_count; ++ky) {
+      for (std::int64_t kx = 0; kx < kx_count; ++kx) {
+        const auto value = static_cast<unsigned>(sample_value(frame / nx, frame % nx, ky, kx));
+        bytes += static_cast<char>(value >> 8U);
+        bytes += static_cast<char>(value & 0xFFU);
+      }
+    }
   }
   return bytes;
 }
