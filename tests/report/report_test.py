@@ -17,7 +17,7 @@ import synthetic_results as synthetic
 from program_test import BIN, SOURCE, ProgramTest
 
 sys.path.insert(0, str(SOURCE / "modules" / "report"))
-from mesoglass_report import measurement, program, sample_comparison, simulation, style, truth_comparison  # noqa: E402
+from mesoglass_report import measurement, page, program, sample_comparison, simulation, style, truth_comparison  # noqa: E402
 from mesoglass_report import heterogeneity_figures, measurement_figures, relaxation_figures, simulation_figures  # noqa: E402
 from mesoglass_report.errors import InputError  # noqa: E402
 from mesoglass_report.isolated import read_isolated  # noqa: E402
@@ -401,6 +401,14 @@ class Content(unittest.TestCase):
         row = truth_comparison.compare([item], self.inputs.truths)[0]
         self.assertTrue(numpy.isnan(row.measured_k))
         self.assertAlmostEqual(row.measured["size"][0], 1.3, delta=0.01)
+
+    def test_types_too_close_to_tell_apart_are_marked_in_the_table(self):
+        item = self.inputs.measurements[0]
+        self.assertNotIn("too close", page.type_section([item]))
+        item.types["several"] = numpy.array([0, 1])
+        text = page.type_section([item])
+        self.assertIn("too close in k", text)
+        self.assertEqual(text.count(" *<"), 1)
 
     def test_undefined_values_leave_gaps_and_never_stop_the_page(self):
         item = self.inputs.measurements[0]

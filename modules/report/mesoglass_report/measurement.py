@@ -164,7 +164,7 @@ def read_measurement(label, path, example_maps):
             transmittance_histogram=_curve(file, area, "transmittance_histogram", with_error=False),
             calibration={name: file.attribute_real(f"{area}/calibration", name) for name in CALIBRATION_NAMES},
             example_maps=_example_maps(file, area, example_maps),
-            types=file.table("/mro/types", TYPE_NAMES),
+            types=file.table("/mro/types", TYPE_NAMES, optional=("several",)),
             thickness_bins=heterogeneity.read_thickness_bins(file, sample),
             heterogeneity=heterogeneity.read_heterogeneity(file, sample, area),
             pair_distribution=_pair_distribution(file, sample),

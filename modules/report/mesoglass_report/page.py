@@ -84,13 +84,16 @@ def type_section(measurements):
     for item in measurements:
         for i in range(len(item.types["k_peak"])):
             value = {name: column[i] for name, column in item.types.items()}
-            body.append([item.label, number(value["k_peak"], 2),
+            several = " *" if value.get("several", 0) else ""
+            body.append([item.label, number(value["k_peak"], 2) + several,
                          f"{number(value['k_low'], 2)} to {number(value['k_high'], 2)}",
                          with_error(value["size_nm"], value["size_error_nm"], 2),
                          with_error(value["area_fraction"], value["area_fraction_error"], 3),
                          with_error(value["order"], value["order_error"], 4)])
     return table(["glass", "k peak (nm⁻¹)", "k range (nm⁻¹)", "size (nm)", "area fraction", "degree of order"], body,
-                 "MRO types: the peaks of size(k) and order(k), with one standard error.")
+                 "MRO types: the peaks of size(k) and order(k), with one standard error." +
+                 (" *: several types too close in k to be told apart, taken for one." if any("*" in row[1] for row in body)
+                  else ""))
 
 
 def difference_section(measurements, differences):
