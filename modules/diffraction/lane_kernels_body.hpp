@@ -31,8 +31,8 @@ MESOGLASS_INLINE void store(const Vector& vector, Scalar* to) {
 }
 
 MESOGLASS_INLINE Half to_double(const HalfFloats& values) {
-#if defined(__AVX__)
-  return __builtin_ia32_cvtps2pd256(values);  // one instruction, where GCC 12 makes three of the line below
+#if defined(__AVX__) && __has_builtin(__builtin_ia32_cvtps2pd256)
+  return __builtin_ia32_cvtps2pd256(values);  // one instruction, where GCC 12 makes three of what is below
 #else
   return __builtin_convertvector(values, Half);
 #endif
