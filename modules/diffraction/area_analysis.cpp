@@ -480,7 +480,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
       if (covariance) {
         auto unmixing = separate_types(k_range, covariance->matrix(communicator), shares, result);
         covariance.reset();
-        if (!unmixing.empty()) {
+        if (!unmixing.kinds.empty()) {
           type_maps.emplace(std::move(unmixing), result.grid, own_rows, scan.scan_ny, scan.scan_nx);
         }
       }
@@ -533,7 +533,6 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   if (type_maps) {
     const auto timing = timers.time("maps");
     const double processor_begun = processor_seconds();
-    type_maps->unmix();
     if (!describer) {
       describer.emplace(scan.scan_ny, scan.scan_nx, settings.angles, largest_lag(scan, settings), kept);
     }

@@ -19,11 +19,12 @@ namespace mesoglass::diffraction {
 
 // The kinds of MRO of the area, where there are two or more and they can be told apart, into result.separated, and how
 // their maps are made; else nothing. `covariance` as KCovariance::matrix gives it, `expected` what it is relative to.
-[[nodiscard]] std::vector<TypeUnmixing> separate_types(const KRange& k_range, std::span<const double> covariance,
-                                                       std::span<const double> expected, AreaResult& result);
+[[nodiscard]] TypesUnmixing separate_types(const KRange& k_range, std::span<const double> covariance,
+                                           std::span<const double> expected, AreaResult& result);
 
-// Area fractions of the kinds told apart, into result.separated. Collective.
-void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
+// Makes the maps of the kinds told apart, once all bands are added, and puts their area fractions into
+// result.separated. Collective.
+void describe_separated(const Communicator& communicator, TypeMaps& maps, std::span<const Range> row_ranges,
                         MapDescriber& describer, const AnalysisSettings& settings, AreaResult& result);
 
 // Takes off what interpolation between pixels adds to the area of the speckles: of every k, and of the kinds told apart

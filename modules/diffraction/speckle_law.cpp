@@ -62,6 +62,10 @@ double covered_part(double density) {
   return 1.0 - std::exp(-density * 0.5 * units::pi * units::pi * half * half);
 }
 
+double mean_above_background(const SpeckleLaw& law) {
+  return mean_factor * law.density * law.height * std::exp(0.5 * law.spread * law.spread);
+}
+
 SpeckleProbabilities::SpeckleProbabilities(double first, double step, int bins)
     : first_(first),
       step_(step),
@@ -127,10 +131,6 @@ constexpr double lowest_value = -5.0, highest_value = 11.0;
 constexpr double bin_step = (highest_value - lowest_value) / law_bins;
 constexpr double least_spread = 0.02, largest_spread = 0.3;
 constexpr double largest_density = 0.3;
-
-double mean_above_background(const SpeckleLaw& law) {
-  return mean_factor * law.density * law.height * std::exp(0.5 * law.spread * law.spread);
-}
 
 // Values counted in cells: all below bin `first` in one, then four bins each; the last holds all that is higher.
 struct ValueCells {

@@ -23,6 +23,9 @@ struct SpeckleLaw {
 // V = (2 ln 2)^2 pi^2 / 2 the volume in which it has. Pure.
 [[nodiscard]] double covered_part(double density);
 
+// Mean of the values above where no speckle shows: 4 pi^2 density <height>. Pure.
+[[nodiscard]] double mean_above_background(const SpeckleLaw& law);
+
 // Works out probabilities of values that follow a law plus counting noise, by the characteristic function of the
 // compound Poisson law. Values are counted from their mean, in bins [first + i step, first + (i + 1) step).
 class SpeckleProbabilities {
