@@ -564,6 +564,12 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   };
   const int below_probe = to_lengths(result.size, result.size_error);
   for (auto& bin : result.by_thickness) to_lengths(bin.size, bin.size_error);
+  for (SeparatedType& type : result.separated) {
+    std::vector<double> size{type.size}, error{type.size_error};
+    to_lengths(size, error);
+    type.size = size.front();
+    type.size_error = error.front();
+  }
   to_lengths(result.region_diameter, result.region_diameter_error);
   to_lengths(result.fit_width, result.fit_width_error);
   to_lengths(result.null_region_diameter, unused);

@@ -47,10 +47,9 @@ TypesUnmixing separate_types(const KRange& k_range, std::span<const double> cova
   std::vector<double> k;
   for (int bin = 0; bin < k_range.bins; ++bin) k.push_back(k_range.k(bin));
   const ProfileFit fit = fit_type_profiles(k, covariance, expected);
-  if (fit.types.size() < 1) return {};
   auto unmixing = unmix_types(fit.types, k, expected);
   for (std::size_t type = 0; type < unmixing.kinds.size(); ++type)
-    result.separated.push_back({fit.types[type], unknown, unknown});
+    result.separated.push_back({fit.types[type], unknown, unknown, unknown, unknown});
   return unmixing;
 }
 
@@ -71,8 +70,11 @@ void describe_separated(const Communicator& communicator, TypeMaps& maps, std::s
   maps.restore_heights(backgrounds);
   const auto kinds = describe_kinds();
   for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
-    result.separated[kind].area_fraction = kinds[kind].area_fraction;
-    result.separated[kind].area_fraction_error = kinds[kind].area_fraction_error;
+    SeparatedType& type = result.separated[kind];
+    type.area_fraction = kinds[kind].area_fraction;
+    type.area_fraction_error = kinds[kind].area_fraction_error;
+    type.size = kinds[kind].size;
+    type.size_error = kinds[kind].size_error;
   }
 }
 

@@ -17,13 +17,13 @@ namespace mesoglass::diffraction {
 [[nodiscard]] std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
                                                        MapDescriber& describer, const AnalysisSettings& settings);
 
-// The kinds of MRO of the area, where there are two or more and they can be told apart, into result.separated, and how
-// their maps are made; else nothing. `covariance` as KCovariance::matrix gives it, `expected` what it is relative to.
+// The kinds of MRO of the area, where their profiles over k are found and differ, into result.separated, and how their
+// maps are made; else nothing. `covariance` as KCovariance::matrix gives it, `expected` what it is relative to.
 [[nodiscard]] TypesUnmixing separate_types(const KRange& k_range, std::span<const double> covariance,
                                            std::span<const double> expected, AreaResult& result);
 
-// Makes the maps of the kinds told apart, once all bands are added, and puts their area fractions into
-// result.separated. Collective.
+// Makes the maps of the kinds told apart, once all bands are added, and puts their area fractions
+// and sizes (in scan steps) into result.separated. Collective.
 void describe_separated(const Communicator& communicator, TypeMaps& maps, std::span<const Range> row_ranges,
                         MapDescriber& describer, const AnalysisSettings& settings, AreaResult& result);
 

@@ -18,11 +18,12 @@ struct TypeProfile {
   [[nodiscard]] double at(double place) const noexcept;  // 1 at the middle
 };
 
-// A kind told apart from others that overlap with it in k.
+// A kind shown alone, also where others overlap with it in k.
 struct SeparatedType {
   TypeProfile profile;
-  // Of the maps that show this kind alone; NaN where not found.
+  // Of the maps that show this kind alone; NaN where not found. Sizes as AreaResult::size.
   double area_fraction = 0.0, area_fraction_error = 0.0;
+  double size = 0.0, size_error = 0.0;
 };
 
 struct ProfileFit {
