@@ -19,6 +19,7 @@
 #include "diffraction/map_stack.hpp"
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_pass.hpp"
+#include "diffraction/speckle_law.hpp"
 #include "diffraction/type_maps.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
@@ -543,6 +544,13 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
                     communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
                     communicator.sum(result.reading.maps_processor_s)};
   narrow_area_fractions(k_range, result);
+  for (const SeparatedType& type : result.separated) {
+    if (type.area_fraction > largest_sure_part) {
+      warn(fmt::format(
+          "the type at k = {:.3g} covers {:.2f} of the maps: above {:.2f} its area fraction can be off by 20 %",
+          type.profile.k, type.area_fraction, largest_sure_part));
+    }
+  }
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   std::vector<double> unused(result.size.size(), nan);

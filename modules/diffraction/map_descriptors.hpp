@@ -25,7 +25,7 @@ struct MapDescriptors {
   double area_fraction = 0.0;
   double area_fraction_error = 0.0;
   double background = 0.0;  // of the relative intensity, where no speckle shows
-  double variance = 0.0;  // of the relative intensity, noise removed
+  double variance = 0.0;    // of the relative intensity, noise removed
   double noise_variance = 0.0;
   double share_above = 0.0;      // of the smoothed maps above the threshold: area fraction before any model
   double null_share = 0.0;       // the same of maps whose angles were shuffled
@@ -72,8 +72,8 @@ class MapDescriber {
   MapSmoother smoother_;
   RegionLabeller labeller_;
   AlignedValues<float> maps_;  // (angle, position)
-  // The null model, (map, position): every position begins at an angle drawn at random, and no two of the null maps show
-  // it the same one, so that the values stay and what neighbours have in common goes.
+  // The null model, (map, position): every position begins at an angle drawn at random, and no two of the null maps
+  // show it the same one, so that the values stay and what neighbours have in common goes.
   AlignedValues<float> null_maps_;
   std::vector<std::uint32_t> null_order_;   // positions by the angle they begin at
   std::vector<std::uint32_t> null_starts_;  // of each angle in that order, and the end

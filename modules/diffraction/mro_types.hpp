@@ -30,9 +30,9 @@ struct DescriptorCurves {
 // order is itself significant; its range is where the curve stays above half of that height. Peaks of the two curves
 // whose ranges hold each other's maximum are one type. Size, area fraction and order of a type are the error-weighted
 // means over the three bins about its peak. Ordered by k. Pure.
-// `separated` gives the size and area fraction of the type that adds most at its k_peak, or the nearer to its middle where two
-// peaks are one kind's; a kind that has no peak of its own, hidden beside a stronger one, becomes a type with its
-// middle as k_peak and half of its power as the range.
+// `separated` gives the size and area fraction of the type that adds most at its k_peak, or the nearer to its middle
+// where two peaks are one kind's; a kind that has no peak of its own, hidden beside a stronger one, becomes a type with
+// its middle as k_peak and half of its power as the range.
 [[nodiscard]] std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance,
                                                   std::span<const SeparatedType> separated = {});
 

@@ -23,6 +23,10 @@ struct SpeckleLaw {
 // V = (2 ln 2)^2 pi^2 / 2 the volume in which it has. Pure.
 [[nodiscard]] double covered_part(double density);
 
+// Up to here area fractions of random phantoms kept 10 % (docs/analysis.md); beyond it many weak speckles and fewer
+// strong ones of different height look alike in a scan of 50 nm.
+inline constexpr double largest_sure_part = 0.25;
+
 // Mean of the values above where no speckle shows: 4 pi^2 density <height>. Pure.
 [[nodiscard]] double mean_above_background(const SpeckleLaw& law);
 

@@ -18,17 +18,16 @@ namespace mesoglass::diffraction {
 class TypeMaps {
  public:
   // `unmixing` of at least one kind; the rest as for MapStack.
-  TypeMaps(TypesUnmixing unmixing, const PolarGrid& grid, Range rows, std::int64_t scan_ny,
-           std::int64_t scan_nx);
+  TypeMaps(TypesUnmixing unmixing, const PolarGrid& grid, Range rows, std::int64_t scan_ny, std::int64_t scan_nx);
   [[nodiscard]] int count() const noexcept { return static_cast<int>(unmixing_.kinds.size()); }
 
   // Bands in the order of their k, each when nothing else needs it any more.
   void add(std::unique_ptr<MapStack> band);
   // After the last: makes the kinds' maps.
   void unmix();
-  // Division by what all angles have in common leaves the halo as it is and makes speckles taller where many others take
-  // electrons from it. Undoes the latter: what lies above each kind's `backgrounds` gets its own height back. After
-  // unmix(), once.
+  // Division by what all angles have in common leaves the halo as it is and makes speckles taller where many others
+  // take electrons from it. Undoes the latter: what lies above each kind's `backgrounds` gets its own height back.
+  // After unmix(), once.
   void restore_heights(std::span<const double> backgrounds);
   // Rank p gets whole maps of kind first + p, nothing where there are fewer. After unmix(). Collective.
   [[nodiscard]] std::vector<BinMaps> exchange(const Communicator& communicator, int first,

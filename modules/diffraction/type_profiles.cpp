@@ -225,7 +225,8 @@ TypesUnmixing unmix_types(std::span<const TypeProfile> types, std::span<const do
     }
   }
   if (static_cast<Eigen::Index>(used.size()) < 2 * (count + 1)) return {};
-  // Least noise, that of counting being as one over the expected intensity, with every kind's profile and the sum given.
+  // Least noise, that of counting being as one over the expected intensity, with every kind's profile and the sum
+  // given.
   const auto bins = static_cast<Eigen::Index>(used.size());
   Eigen::MatrixXd conditions(count + 1, bins);
   Eigen::VectorXd quiet(bins);

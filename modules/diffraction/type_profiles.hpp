@@ -58,8 +58,8 @@ struct TypesUnmixing {
 // (thickness; what bright speckles take from the diffuse halo) is a factor of the halo and does not cancel with them:
 // maps are divided by the sum of the ring's means that no kind's profile shows in. It has as little counting noise as
 // can be where k far from all kinds are preferred, since profiles are known to some 10 % only, and since the mean at a
-// kind's own k is its speckles' in part, which the factor is not for; k within four widths of a kind take part. No kinds
-// where two share a bin, or where k are too few. Pure.
+// kind's own k is its speckles' in part, which the factor is not for; k within four widths of a kind take part. No
+// kinds where two share a bin, or where k are too few. Pure.
 [[nodiscard]] TypesUnmixing unmix_types(std::span<const TypeProfile> types, std::span<const double> k,
                                         std::span<const double> expected);
 

@@ -106,8 +106,11 @@ TEST(SpeckleLaw, SpreadIsLimited) {
 // 200,000 independent values know the part covered to some 2 to 3 %, up to 0.3 of the maps (density 0.0376): where
 // speckles overlap that much, from values below the median.
 TEST(SpeckleLaw, CoversWhatPlantedSpecklesCover) {
-  for (const auto& [density, spread, tolerance] :
-       {std::tuple{0.004, 0.03, 0.06}, {0.008, 0.2, 0.08}, {0.012, 0.1, 0.08}, {0.0235, 0.1, 0.08}, {0.0376, 0.1, 0.09}}) {
+  for (const auto& [density, spread, tolerance] : {std::tuple{0.004, 0.03, 0.06},
+                                                   {0.008, 0.2, 0.08},
+                                                   {0.012, 0.1, 0.08},
+                                                   {0.0235, 0.1, 0.08},
+                                                   {0.0376, 0.1, 0.09}}) {
     const PlantedValues planted = plant({density, 0.5, spread}, 0.02, 200000);
     const auto fit = fit_speckle_law(planted.groups, planted.moments, {4e-4, 0.0}, planted.start_height);
     ASSERT_TRUE(fit.found) << density;
