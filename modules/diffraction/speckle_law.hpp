@@ -58,11 +58,11 @@ struct SpeckleLawFit {
   std::vector<double> densities_without;  // with one group left out each, to first order
 };
 
-// The law under which the values of all groups together are likeliest, by Fisher scoring. Values not clearly above the
-// median (0.15 of `start_height` and twice the noise) count by their number only: the background may hold more than
-// speckles. The spread is at most 0.3, which diameters spreading by some 11 % make: more means types that overlap,
-// whose weakest speckles would all be counted. `start_height` as choose_area_threshold finds it. Throws
-// std::logic_error where nothing was counted. Pure.
+// The law under which the values of all groups together are likeliest, by Fisher scoring. Values not clearly above
+// the background (0.3 of `start_height` above where no speckle shows or 0.15 above the median, what is lower; at least
+// twice the noise) count by their number only: the background may hold more than speckles. The spread is at most 0.3,
+// which diameters spreading by some 11 % make: more means types that overlap, whose weakest speckles would all be
+// counted. `start_height` as choose_area_threshold finds it. Throws std::logic_error where nothing was counted. Pure.
 [[nodiscard]] SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const MapMoments& moments,
                                             const NoiseModel& noise, double start_height);
 
