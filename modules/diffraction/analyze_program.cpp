@@ -400,6 +400,13 @@ void run_analyze(Run& run) {
         result.size_error[bin] *= diameters[bin] / result.size[bin];
         result.size[bin] = diameters[bin];
       }
+      collectively(communicator, [&] {
+        for (SeparatedType& type : result.separated) {
+          const double diameter = calibrated_diameter(profile, type.size, probe);
+          type.size_error *= diameter / type.size;
+          type.size = diameter;
+        }
+      });
     }
   }
   const SampleResult sample = average_areas(std::move(areas), k_range, settings.peak_significance);

@@ -19,6 +19,7 @@
 #include "diffraction/map_stack.hpp"
 #include "diffraction/pattern_judge.hpp"
 #include "diffraction/pattern_pass.hpp"
+#include "diffraction/speckle_law.hpp"
 #include "diffraction/type_maps.hpp"
 #include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
@@ -499,7 +500,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
           log.information("{}: types are not told apart, since no profiles over k describe what the maps show",
                           result.name);
         }
-        if (!unmixing.empty()) {
+        if (!unmixing.kinds.empty()) {
           type_maps.emplace(std::move(unmixing), result.grid, own_rows, scan.scan_ny, scan.scan_nx);
         }
       }
@@ -552,7 +553,6 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   if (type_maps) {
     const auto timing = timers.time("maps");
     const double processor_begun = processor_seconds();
-    type_maps->unmix();
     if (!describer) {
       describer.emplace(scan.scan_ny, scan.scan_nx, settings.angles, largest_lag(scan, settings), kept);
     }
@@ -563,6 +563,13 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
                     communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
                     communicator.sum(result.reading.maps_processor_s)};
   narrow_area_fractions(k_range, result);
+  for (const SeparatedType& type : result.separated) {
+    if (type.area_fraction > largest_sure_part) {
+      warn(fmt::format(
+          "the type at k = {:.3g} covers {:.2f} of the maps: above {:.2f} its area fraction can be off by 20 %",
+          type.profile.k, type.area_fraction, largest_sure_part));
+    }
+  }
   // Scan steps to nm, and the probe taken out in quadrature.
   const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
   std::vector<double> unused(result.size.size(), nan);
@@ -584,6 +591,12 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
   };
   const int below_probe = to_lengths(result.size, result.size_error);
   for (auto& bin : result.by_thickness) to_lengths(bin.size, bin.size_error);
+  for (SeparatedType& type : result.separated) {
+    std::vector<double> size{type.size}, error{type.size_error};
+    to_lengths(size, error);
+    type.size = size.front();
+    type.size_error = error.front();
+  }
   to_lengths(result.region_diameter, result.region_diameter_error);
   to_lengths(result.fit_width, result.fit_width_error);
   to_lengths(result.null_region_diameter, unused);

@@ -67,7 +67,7 @@ struct AreaResult {
   std::vector<double> size, size_error;  // nm (or scan steps), a bin; NaN where not found
   std::vector<double> size_diameter;     // of spheres that give this size; NaN where not found
   std::vector<double> area_fraction, area_fraction_error;
-  std::vector<SeparatedType> separated;                  // by k; empty where the maps show no two kinds
+  std::vector<SeparatedType> separated;                  // by k; empty where none has a clear profile
   std::vector<WideKind> kinds;                           // by k, also a single one; empty where no profiles fit
   std::vector<double> map_variance, map_noise_variance;  // relative, a bin
   // The other estimators, a bin: nm (or scan steps) with the probe removed in quadrature, and of the null model.

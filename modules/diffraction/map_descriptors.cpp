@@ -119,6 +119,7 @@ void MapDescriber::make_null_map(int index, std::span<float> map) const {
 MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   MapDescriptors result;
+  result.background = 1.0;
   for (double* value : {&result.size, &result.size_error, &result.area_fraction, &result.area_fraction_error,
                         &result.variance, &result.noise_variance, &result.share_above, &result.null_share,
                         &result.region_diameter, &result.region_diameter_error, &result.null_region_diameter,
@@ -218,6 +219,7 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
     // Smoothing raises the density by the widening.
     if (fit.found) {
       result.area_fraction = covered_part(fit.law.density / area_widening);
+      result.background = 1.0 - mean_above_background(fit.law);
       std::vector<double> without;
       for (const double density : fit.densities_without) without.push_back(covered_part(density / area_widening));
       result.area_fraction_error = jackknife_error(without);

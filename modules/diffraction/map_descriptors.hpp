@@ -25,7 +25,8 @@ struct MapDescriptors {
   double size_error = 0.0;
   double area_fraction = 0.0;
   double area_fraction_error = 0.0;
-  double variance = 0.0;  // of the relative intensity, noise removed
+  double background = 0.0;  // of the relative intensity, where no speckle shows
+  double variance = 0.0;    // of the relative intensity, noise removed
   double noise_variance = 0.0;
   double share_above = 0.0;      // of the smoothed maps above the threshold: area fraction before any model
   double null_share = 0.0;       // the same of maps whose angles were shuffled

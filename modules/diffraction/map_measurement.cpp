@@ -41,8 +41,8 @@ std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::
   return communicator.all_gather(std::span<const MapDescriptors>(own));
 }
 
-std::vector<TypeUnmixing> separate_types(const KRange& k_range, const KCovariance& covariance,
-                                         std::span<const double> expected, AreaResult& result) {
+TypesUnmixing separate_types(const KRange& k_range, const KCovariance& covariance,
+                             std::span<const double> expected, AreaResult& result) {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> k;
   for (int bin = 0; bin < k_range.bins; ++bin) k.push_back(k_range.k(bin));
@@ -51,23 +51,34 @@ std::vector<TypeUnmixing> separate_types(const KRange& k_range, const KCovarianc
   for (int strip = 0; strip < covariance.strips(); ++strip) without.push_back(covariance.matrix(strip));
   const ProfileFit fit = fit_type_profiles(k, all, expected);
   result.kinds = fit_wide_kinds(k, all, without, expected, fit.types);
-  if (fit.types.size() < 2) return {};
   auto unmixing = unmix_types(fit.types, k, expected);
-  for (std::size_t type = 0; type < unmixing.size(); ++type)
-    result.separated.push_back({fit.types[type], unknown, unknown});
+  for (std::size_t type = 0; type < unmixing.kinds.size(); ++type)
+    result.separated.push_back({fit.types[type], unknown, unknown, unknown, unknown});
   return unmixing;
 }
 
-void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
+void describe_separated(const Communicator& communicator, TypeMaps& maps, std::span<const Range> row_ranges,
                         MapDescriber& describer, const AnalysisSettings& settings, AreaResult& result) {
-  for (int first = 0; first < maps.count(); first += communicator.size()) {
-    const auto here = maps.exchange(communicator, first, row_ranges);
-    const auto all = describe_all(communicator, here, describer, settings);
-    for (std::size_t index = 0; index < all.size(); ++index) {
-      SeparatedType& type = result.separated[static_cast<std::size_t>(first) + index];
-      type.area_fraction = all[index].area_fraction;
-      type.area_fraction_error = all[index].area_fraction_error;
+  const auto describe_kinds = [&] {
+    std::vector<MapDescriptors> kinds;
+    for (int first = 0; first < maps.count(); first += communicator.size()) {
+      const auto here = maps.exchange(communicator, first, row_ranges);
+      const auto all = describe_all(communicator, here, describer, settings);
+      kinds.insert(kinds.end(), all.begin(), all.end());
     }
+    return kinds;
+  };
+  maps.unmix();
+  std::vector<double> backgrounds;
+  for (const MapDescriptors& kind : describe_kinds()) backgrounds.push_back(kind.background);
+  maps.restore_heights(backgrounds);
+  const auto kinds = describe_kinds();
+  for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+    SeparatedType& type = result.separated[kind];
+    type.area_fraction = kinds[kind].area_fraction;
+    type.area_fraction_error = kinds[kind].area_fraction_error;
+    type.size = kinds[kind].size;
+    type.size_error = kinds[kind].size_error;
   }
 }
 

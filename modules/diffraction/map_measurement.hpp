@@ -18,14 +18,15 @@ namespace mesoglass::diffraction {
 [[nodiscard]] std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
                                                        MapDescriber& describer, const AnalysisSettings& settings);
 
-// The kinds of MRO that the covariance, reduced, shows into result.kinds. Where there are two or more and they can be
-// told apart, also into result.separated, and how their maps are made; else nothing. `expected` is what the covariance
-// is relative to.
-[[nodiscard]] std::vector<TypeUnmixing> separate_types(const KRange& k_range, const KCovariance& covariance,
-                                                       std::span<const double> expected, AreaResult& result);
+// The kinds of MRO that the covariance, reduced, shows into result.kinds. Where their profiles over k are found and
+// differ, also into result.separated, and how their maps are made; else nothing. `expected` is what the covariance is
+// relative to.
+[[nodiscard]] TypesUnmixing separate_types(const KRange& k_range, const KCovariance& covariance,
+                                           std::span<const double> expected, AreaResult& result);
 
-// Area fractions of the kinds told apart, into result.separated. Collective.
-void describe_separated(const Communicator& communicator, const TypeMaps& maps, std::span<const Range> row_ranges,
+// Makes the maps of the kinds told apart, once all bands are added, and puts their area fractions
+// and sizes (in scan steps) into result.separated. Collective.
+void describe_separated(const Communicator& communicator, TypeMaps& maps, std::span<const Range> row_ranges,
                         MapDescriber& describer, const AnalysisSettings& settings, AreaResult& result);
 
 // Takes off what interpolation between pixels adds to the area of the speckles: of every k, and of the kinds told apart

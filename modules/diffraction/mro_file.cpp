@@ -112,7 +112,7 @@ class Writer {
       file_.write(group + "/" + name, values, unit, text);
     };
     file_.create_group(group);
-    column("k", k_unit, "middle of the profile over k of types told apart; none where the maps show a single one",
+    column("k", k_unit, "middle of the profile over k of types shown alone, also where they overlap in k",
            [](const SeparatedType& type) { return type.profile.k; });
     column("width", k_unit, "standard deviation of that profile",
            [](const SeparatedType& type) { return type.profile.width; });
@@ -122,6 +122,8 @@ class Writer {
            [](const SeparatedType& type) { return type.area_fraction; });
     column("area_fraction_error", "1", "its standard error",
            [](const SeparatedType& type) { return type.area_fraction_error; });
+    column("size", length_, "size of the type alone, as size(k)", [](const SeparatedType& type) { return type.size; });
+    column("size_error", length_, "its standard error", [](const SeparatedType& type) { return type.size_error; });
   }
 
   void types() {
@@ -136,10 +138,11 @@ class Writer {
     column("k_peak", k_unit, "k of the peak of order(k) or size(k)", &MroType::k_peak);
     column("k_low", k_unit, "lower end of the peak at half of its height", &MroType::k_low);
     column("k_high", k_unit, "upper end of the peak at half of its height", &MroType::k_high);
-    column("size_nm", length_, "size at the peak", &MroType::size_nm);
+    column("size_nm", length_, "size: of this type alone where it was found in separated maps, else at the peak",
+           &MroType::size_nm);
     column("size_error_nm", length_, "its standard error", &MroType::size_error_nm);
     column("area_fraction", "1",
-           "area fraction: of this type alone where types that overlap in k were told apart, else at the peak",
+           "area fraction: of this type alone where it was found in separated maps, else at the peak",
            &MroType::area_fraction);
     column("area_fraction_error", "1", "its standard error", &MroType::area_fraction_error);
     column("area_fraction_at_peak", "1", "area fraction of the maps at the peak, speckles of all types counted",

@@ -132,6 +132,10 @@ void give_separated(const DescriptorCurves& curves, std::span<const SeparatedTyp
     }
     own->area_fraction = separated[kind].area_fraction;
     own->area_fraction_error = separated[kind].area_fraction_error;
+    if (std::isfinite(separated[kind].size)) {
+      own->size_nm = separated[kind].size;
+      own->size_error_nm = separated[kind].size_error;
+    }
     if (own == &hidden) types.push_back(hidden);
   }
   std::sort(types.begin(), types.end(), [](const MroType& a, const MroType& b) { return a.k_peak < b.k_peak; });

@@ -10,8 +10,8 @@ namespace mesoglass::diffraction {
 
 struct MroType {
   double k_peak = 0.0, k_low = 0.0, k_high = 0.0;  // nm^-1, or pixels without calibration
+  // Of this type alone where it was found in separated maps, else as at the peak.
   double size_nm = 0.0, size_error_nm = 0.0;
-  // Of this type alone where types that overlap in k were told apart, else as at the peak.
   double area_fraction = 0.0, area_fraction_error = 0.0;
   double area_fraction_at_peak = 0.0;  // of the maps there, whatever types their speckles belong to
   double order = 0.0, order_error = 0.0;
@@ -31,9 +31,9 @@ struct DescriptorCurves {
 // order is itself significant; its range is where the curve stays above half of that height. Peaks of the two curves
 // whose ranges hold each other's maximum are one type. Size, area fraction and order of a type are the error-weighted
 // means over the three bins about its peak. Ordered by k. Pure.
-// `separated` gives the area fraction of the type that adds most at its k_peak, or the nearer to its middle where two
-// peaks are one kind's; a kind that has no peak of its own, hidden beside a stronger one, becomes a type with its
-// middle as k_peak and half of its power as the range.
+// `separated` gives the size and area fraction of the type that adds most at its k_peak, or the nearer to its middle
+// where two peaks are one kind's; a kind that has no peak of its own, hidden beside a stronger one, becomes a type with
+// its middle as k_peak and half of its power as the range.
 [[nodiscard]] std::vector<MroType> find_mro_types(const DescriptorCurves& curves, double significance,
                                                   std::span<const SeparatedType> separated = {});
 

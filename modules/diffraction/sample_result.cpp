@@ -152,8 +152,7 @@ std::vector<SeparatedType> average_separated(const std::vector<AreaResult>& area
   std::vector<SeparatedType> result;
   for (const Group& group : groups) {
     double weights = 0.0;
-    SeparatedType mean{{}, 0.0, 0.0};
-    double squares = 0.0;
+    SeparatedType mean{{}, 0.0, 0.0, 0.0, 0.0};
     for (std::size_t i = 0; i < group.types.size(); ++i) {
       const SeparatedType& type = group.types[i];
       const double weight = group.weights[i];
@@ -161,20 +160,24 @@ std::vector<SeparatedType> average_separated(const std::vector<AreaResult>& area
       mean.profile.k += weight * type.profile.k;
       mean.profile.width += weight * type.profile.width;
       mean.profile.strength += weight * type.profile.strength;
-      mean.area_fraction += weight * type.area_fraction;
-      squares += weight * weight * type.area_fraction_error * type.area_fraction_error;
     }
     if (!(weights > 0.5 * all)) continue;
-    for (double* value : {&mean.profile.k, &mean.profile.width, &mean.profile.strength, &mean.area_fraction}) {
-      *value /= weights;
-    }
-    mean.area_fraction_error = std::sqrt(squares) / weights;
-    const auto used = static_cast<double>(group.types.size());
-    if (used >= enough_areas) {
+    for (double* value : {&mean.profile.k, &mean.profile.width, &mean.profile.strength}) *value /= weights;
+    const auto average_measure = [&](double SeparatedType::*value, double SeparatedType::*error) {
+      double squares = 0.0;
+      for (std::size_t i = 0; i < group.types.size(); ++i) {
+        mean.*value += group.weights[i] * group.types[i].*value / weights;
+        squares += std::pow(group.weights[i] * group.types[i].*error / weights, 2);
+      }
+      mean.*error = std::sqrt(squares);
+      const auto used = static_cast<double>(group.types.size());
+      if (used < enough_areas) return;
       double scatter = 0.0;
-      for (const SeparatedType& type : group.types) scatter += std::pow(type.area_fraction - mean.area_fraction, 2);
-      mean.area_fraction_error = std::fmax(mean.area_fraction_error, std::sqrt(scatter / (used * (used - 1.0))));
-    }
+      for (const SeparatedType& type : group.types) scatter += std::pow(type.*value - mean.*value, 2);
+      mean.*error = std::fmax(mean.*error, std::sqrt(scatter / (used * (used - 1.0))));
+    };
+    average_measure(&SeparatedType::area_fraction, &SeparatedType::area_fraction_error);
+    average_measure(&SeparatedType::size, &SeparatedType::size_error);
     result.push_back(mean);
   }
   std::sort(result.begin(), result.end(),

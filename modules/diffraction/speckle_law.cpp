@@ -6,6 +6,7 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "core/units.hpp"
@@ -59,6 +60,10 @@ constexpr double mean_factor = 4.0 * units::pi * units::pi;
 double covered_part(double density) {
   constexpr double half = 2.0 * 0.69314718055994531;  // r^2 where exp(-r^2 / 2) = 1/2
   return 1.0 - std::exp(-density * 0.5 * units::pi * units::pi * half * half);
+}
+
+double mean_above_background(const SpeckleLaw& law) {
+  return mean_factor * law.density * law.height * std::exp(0.5 * law.spread * law.spread);
 }
 
 SpeckleProbabilities::SpeckleProbabilities(double first, double step, int bins)
@@ -118,106 +123,107 @@ std::span<const double> SpeckleProbabilities::of(const SpeckleLaw& law, double n
   return values_;
 }
 
-SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const MapMoments& moments,
-                              const NoiseModel& noise, double start_height) {
-  constexpr int bins = 2048;
-  constexpr double lowest = -5.0, highest = 11.0;  // in start heights
-  constexpr double least_width = 1.2;              // of the noise in bins: frequencies show no sharper edge
-  constexpr double least_spread = 0.02, largest_spread = 0.3;
-  constexpr double largest_density = 0.3;
-  constexpr int joined = 4;  // bins
-  constexpr double lowest_part = 0.15;
-  constexpr double lowest_noise = 2.0;
-  constexpr double most_noise = 1.0;
-  SpeckleLawFit result;
-  if (!(moments.count > 0.0)) throw std::logic_error("speckle law of no values");
-  const double mean = moments.sum / moments.count;
-  const double step = (highest - lowest) / bins;
-  SpeckleProbabilities probabilities(lowest, step, bins);
+namespace {
 
-  IntensityHistogram pooled;
-  for (const auto& group : groups) pooled.add(group);
-  const double deviation = std::sqrt(std::max(0.0, noise.variance)) / start_height;
-  const double median = (pooled.quantile(0.5) - mean) / start_height;
-  const int first =
-      static_cast<int>(std::ceil((median + std::max(lowest_part, lowest_noise * deviation) - lowest) / step));
-  if (!(deviation < most_noise) || first <= 0 || first >= bins - joined) return result;
-  // All below `first`, then `joined` bins each; the last holds all that is higher.
-  std::vector<double> edges;
-  for (int bin = first; bin < bins; bin += joined) edges.push_back(mean + start_height * (lowest + step * bin));
-  const auto cells = static_cast<Eigen::Index>(edges.size() + 1);
-  const auto joined_cells = [&](std::span<const double> fine) {
-    Eigen::VectorXd cell = Eigen::VectorXd::Zero(cells);
-    for (int bin = 0; bin < bins; ++bin) {
+// Values in start heights from their mean: bins of probabilities, and what of the maps is counted in them.
+constexpr int law_bins = 2048;
+constexpr double lowest_value = -5.0, highest_value = 11.0;
+constexpr double bin_step = (highest_value - lowest_value) / law_bins;
+constexpr double least_spread = 0.02, largest_spread = 0.3;
+constexpr double largest_density = 0.3;
+
+// Values counted in cells: all below bin `first` in one, then four bins each; the last holds all that is higher.
+struct ValueCells {
+  static constexpr int joined = 4;
+  int first;
+  Eigen::Index count;
+  std::vector<Eigen::VectorXd> shares;  // of each group, over all values of all groups
+  Eigen::VectorXd all;
+  ValueCells(std::span<const IntensityHistogram> groups, std::int64_t total, double mean, double height, int first_bin)
+      : first(first_bin) {
+    std::vector<double> edges;
+    for (int bin = first; bin < law_bins; bin += joined)
+      edges.push_back(mean + height * (lowest_value + bin_step * bin));
+    count = static_cast<Eigen::Index>(edges.size() + 1);
+    all = Eigen::VectorXd::Zero(count);
+    for (const auto& group : groups) {
+      const std::vector<double> part = group.shares_between(edges);
+      shares.push_back(Eigen::Map<const Eigen::VectorXd>(part.data(), count));
+      shares.back() *= static_cast<double>(group.total()) / static_cast<double>(total);
+      all += shares.back();
+    }
+  }
+  [[nodiscard]] Eigen::VectorXd join(std::span<const double> fine) const {
+    Eigen::VectorXd cell = Eigen::VectorXd::Zero(count);
+    for (int bin = 0; bin < law_bins; ++bin) {
       cell[bin < first ? 0 : 1 + (bin - first) / joined] += fine[static_cast<std::size_t>(bin)];
     }
     return cell;
-  };
-  std::vector<Eigen::VectorXd> shares;
-  Eigen::VectorXd all = Eigen::VectorXd::Zero(cells);
-  for (const auto& group : groups) {
-    const std::vector<double> part = group.shares_between(edges);
-    shares.push_back(Eigen::Map<const Eigen::VectorXd>(part.data(), cells));
-    shares.back() *= static_cast<double>(group.total()) / static_cast<double>(pooled.total());
-    all += shares.back();
   }
+};
 
-  struct State {
-    Eigen::Vector3d place;  // ln density, ln height, spread^2
-    double likelihood;
-    Eigen::VectorXd probability;
-    Eigen::MatrixXd slopes;  // of ln probability
-  };
+// A law with its likelihood: place = ln density, ln height in start heights, spread^2.
+struct LawState {
+  Eigen::Vector3d place;
+  double likelihood = 0.0;
+  Eigen::VectorXd probability;
+  Eigen::MatrixXd slopes;  // of ln probability
+  [[nodiscard]] SpeckleLaw law() const { return {std::exp(place[0]), std::exp(place[1]), std::sqrt(place[2])}; }
+};
+
+LawState evaluate(const Eigen::Vector3d& place, const ValueCells& cells, const NoiseModel& noise, double deviation,
+                  SpeckleProbabilities& probabilities) {
   constexpr double least_probability = 1e-10;
-  const auto evaluate = [&](const Eigen::Vector3d& place) {
-    State state{place, 0.0, {}, Eigen::MatrixXd(cells, 3)};
-    const auto lines = probabilities.of({std::exp(place[0]), std::exp(place[1]), std::sqrt(place[2])},
-                                        std::max(deviation, least_width * step), noise.skewness);
-    state.probability = joined_cells(lines.first(bins)).cwiseMax(least_probability);
-    for (int column = 0; column < 3; ++column) {
-      state.slopes.col(column) = joined_cells(lines.subspan(static_cast<std::size_t>(column + 1) * bins, bins))
-                                     .cwiseQuotient(state.probability);
-    }
-    state.likelihood = all.dot(state.probability.array().log().matrix());
-    return state;
-  };
-  const double least_square = least_spread * least_spread, largest_square = largest_spread * largest_spread;
+  constexpr double least_width = 1.2;  // of the noise in bins: frequencies show no sharper edge
+  LawState state{place, 0.0, {}, Eigen::MatrixXd(cells.count, 3)};
+  const auto lines = probabilities.of(state.law(), std::max(deviation, least_width * bin_step), noise.skewness);
+  state.probability = cells.join(lines.first(law_bins)).cwiseMax(least_probability);
+  for (int column = 0; column < 3; ++column) {
+    state.slopes.col(column) = cells.join(lines.subspan(static_cast<std::size_t>(column + 1) * law_bins, law_bins))
+                                   .cwiseQuotient(state.probability);
+  }
+  state.likelihood = cells.all.dot(state.probability.array().log().matrix());
+  return state;
+}
+
+struct Summit {
+  LawState state;
+  Eigen::Matrix3d information;
+  int free = 3;  // parameters not at a limit: all, or the spread not
+};
+
+// Fisher scoring from a law; nothing where it leads nowhere.
+std::optional<Summit> climb(const Eigen::Vector3d& start, const ValueCells& cells, const NoiseModel& noise,
+                            double deviation, SpeckleProbabilities& probabilities) {
+  constexpr double least_square = least_spread * least_spread, largest_square = largest_spread * largest_spread;
+  constexpr int most_steps = 60;
+  constexpr double accurate = 1e-5;
   const auto limited = [&](Eigen::Vector3d place) {
     place[2] = std::clamp(place[2], least_square, largest_square);
     return place;
   };
-
-  // From the cumulants.
-  const double variance = moments.squares / moments.count - mean * mean - noise.variance;
-  constexpr double start_spread = 0.1;
-  constexpr double least_start = 1e-4;
-  const double start_density = variance / (units::pi * units::pi * start_height * start_height);
-  State state =
-      evaluate({std::log(std::clamp(start_density, least_start, largest_density)), 0.0, start_spread * start_spread});
   const Eigen::Vector3d longest(0.5, 0.3, 0.03);
-  Eigen::Matrix3d information;
-  int free = 3;
-  constexpr int most_steps = 60;
-  constexpr double accurate = 1e-5;
+  Summit summit{evaluate(start, cells, noise, deviation, probabilities), {}, 3};
+  LawState& state = summit.state;
   for (int iteration = 0; iteration < most_steps; ++iteration) {
-    const Eigen::Vector3d score = state.slopes.transpose() * all;
-    information = state.slopes.transpose() * state.probability.asDiagonal() * state.slopes;
+    const Eigen::Vector3d score = state.slopes.transpose() * cells.all;
+    summit.information = state.slopes.transpose() * state.probability.asDiagonal() * state.slopes;
     // At its limit the spread stays where the likelihood would push it beyond.
-    Eigen::Vector3d change = information.ldlt().solve(score);
+    Eigen::Vector3d change = summit.information.ldlt().solve(score);
     const bool at_limit =
         (state.place[2] <= least_square && change[2] < 0.0) || (state.place[2] >= largest_square && change[2] > 0.0);
-    free = at_limit ? 2 : 3;
+    summit.free = at_limit ? 2 : 3;
     if (at_limit) {
       change.setZero();
-      change.head(2) = information.topLeftCorner(2, 2).ldlt().solve(score.head(2));
+      change.head(2) = summit.information.topLeftCorner(2, 2).ldlt().solve(score.head(2));
     }
-    if (!change.allFinite()) return result;
+    if (!change.allFinite()) return std::nullopt;
     const double shrink = std::min(1.0, (longest.array() / change.array().abs().max(1e-300)).minCoeff());
     change *= shrink;
     bool risen = false;
     constexpr int most_halvings = 8;
     for (int halving = 0; halving < most_halvings && !risen; ++halving, change *= 0.5) {
-      State next = evaluate(limited(state.place + change));
+      LawState next = evaluate(limited(state.place + change), cells, noise, deviation, probabilities);
       if (next.likelihood >= state.likelihood) {
         risen = true;
         const double moved = (next.place - state.place).cwiseAbs().maxCoeff();
@@ -227,15 +233,67 @@ SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const 
     }
     if (!risen) break;
   }
-  result.law = {std::exp(state.place[0]), start_height * std::exp(state.place[1]), std::sqrt(state.place[2])};
-  result.found = result.law.density < largest_density;
-  for (const auto& share : shares) {
-    if (!(share.sum() > 0.0)) continue;
-    const Eigen::VectorXd score = -(state.slopes.leftCols(free).transpose() * share);
-    const Eigen::VectorXd change = information.topLeftCorner(free, free).ldlt().solve(score) / (1.0 - share.sum());
-    result.densities_without.push_back(result.law.density * std::exp(change[0]));
+  return summit;
+}
+
+}  // namespace
+
+SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const MapMoments& moments,
+                              const NoiseModel& noise, double start_height) {
+  constexpr double above_median = 0.15, above_background = 0.3;
+  constexpr double lowest_noise = 2.0;
+  constexpr double most_noise = 1.0;
+  SpeckleLawFit result;
+  if (!(moments.count > 0.0)) throw std::logic_error("speckle law of no values");
+  const double mean = moments.sum / moments.count;
+  SpeckleProbabilities probabilities(lowest_value, bin_step, law_bins);
+
+  IntensityHistogram pooled;
+  for (const auto& group : groups) pooled.add(group);
+  const double deviation = std::sqrt(std::max(0.0, noise.variance)) / start_height;
+  if (!(deviation < most_noise)) return result;
+  const double median = (pooled.quantile(0.5) - mean) / start_height;
+  // Where many speckles overlap, the median lies among them, and values below it say most of their density.
+  const auto first_bin = [&](const SpeckleLaw& law) {
+    const double from_median = median + std::max(above_median, lowest_noise * deviation);
+    const double from_background = std::max(above_background, lowest_noise * deviation) - mean_above_background(law);
+    return static_cast<int>(std::ceil((std::min(from_median, from_background) - lowest_value) / bin_step));
+  };
+
+  // From the cumulants.
+  const double variance = moments.squares / moments.count - mean * mean - noise.variance;
+  constexpr double start_spread = 0.1;
+  constexpr double least_start = 1e-4;
+  const double start_density =
+      std::clamp(variance / (units::pi * units::pi * start_height * start_height), least_start, largest_density);
+  Eigen::Vector3d place(std::log(start_density), 0.0, start_spread * start_spread);
+  int first = first_bin({start_density, 1.0, start_spread});
+  constexpr int most_rounds = 4;
+  constexpr int same = 8;  // bins: the place from which values count need not be exact
+  for (int round = 0;; ++round) {
+    if (first <= 0 || first >= law_bins - ValueCells::joined) return result;
+    const ValueCells cells(groups, pooled.total(), mean, start_height, first);
+    const auto summit = climb(place, cells, noise, deviation, probabilities);
+    if (!summit) return result;
+    place = summit->state.place;
+    const int next = first_bin(summit->state.law());
+    if (round + 1 < most_rounds && std::abs(next - first) > same) {
+      first = next;
+      continue;
+    }
+    result.law = summit->state.law();
+    result.law.height *= start_height;
+    result.found = result.law.density < largest_density;
+    const int free = summit->free;
+    for (const auto& share : cells.shares) {
+      if (!(share.sum() > 0.0)) continue;
+      const Eigen::VectorXd score = -(summit->state.slopes.leftCols(free).transpose() * share);
+      const Eigen::VectorXd change =
+          summit->information.topLeftCorner(free, free).ldlt().solve(score) / (1.0 - share.sum());
+      result.densities_without.push_back(result.law.density * std::exp(change[0]));
+    }
+    return result;
   }
-  return result;
 }
 
 double speckle_angle(std::span<const double> powers) {

@@ -23,6 +23,13 @@ struct SpeckleLaw {
 // V = (2 ln 2)^2 pi^2 / 2 the volume in which it has. Pure.
 [[nodiscard]] double covered_part(double density);
 
+// Up to here area fractions of random phantoms kept 10 % (docs/analysis.md); beyond it many weak speckles and fewer
+// strong ones of different height look alike in a scan of 50 nm.
+inline constexpr double largest_sure_part = 0.25;
+
+// Mean of the values above where no speckle shows: 4 pi^2 density <height>. Pure.
+[[nodiscard]] double mean_above_background(const SpeckleLaw& law);
+
 // Works out probabilities of values that follow a law plus counting noise, by the characteristic function of the
 // compound Poisson law. Values are counted from their mean, in bins [first + i step, first + (i + 1) step).
 class SpeckleProbabilities {
@@ -51,11 +58,11 @@ struct SpeckleLawFit {
   std::vector<double> densities_without;  // with one group left out each, to first order
 };
 
-// The law under which the values of all groups together are likeliest, by Fisher scoring. Values not clearly above the
-// median (0.15 of `start_height` and twice the noise) count by their number only: the background may hold more than
-// speckles. The spread is at most 0.3, which diameters spreading by some 11 % make: more means types that overlap,
-// whose weakest speckles would all be counted. `start_height` as choose_area_threshold finds it. Throws
-// std::logic_error where nothing was counted. Pure.
+// The law under which the values of all groups together are likeliest, by Fisher scoring. Values not clearly above
+// the background (0.3 of `start_height` above where no speckle shows or 0.15 above the median, what is lower; at least
+// twice the noise) count by their number only: the background may hold more than speckles. The spread is at most 0.3,
+// which diameters spreading by some 11 % make: more means types that overlap, whose weakest speckles would all be
+// counted. `start_height` as choose_area_threshold finds it. Throws std::logic_error where nothing was counted. Pure.
 [[nodiscard]] SpeckleLawFit fit_speckle_law(std::span<const IntensityHistogram> groups, const MapMoments& moments,
                                             const NoiseModel& noise, double start_height);
 

@@ -17,28 +17,31 @@ namespace mesoglass::diffraction {
 // band that holds all k keeps its stack, and the new maps take the place of the kinds' bins; several leave copies.
 class TypeMaps {
  public:
-  // `unmixing` of each kind, at least one; the rest as for MapStack.
-  TypeMaps(std::vector<TypeUnmixing> unmixing, const PolarGrid& grid, Range rows, std::int64_t scan_ny,
-           std::int64_t scan_nx);
-  [[nodiscard]] int count() const noexcept { return static_cast<int>(unmixing_.size()); }
+  // `unmixing` of at least one kind; the rest as for MapStack.
+  TypeMaps(TypesUnmixing unmixing, const PolarGrid& grid, Range rows, std::int64_t scan_ny, std::int64_t scan_nx);
+  [[nodiscard]] int count() const noexcept { return static_cast<int>(unmixing_.kinds.size()); }
 
   // Bands in the order of their k, each when nothing else needs it any more.
   void add(std::unique_ptr<MapStack> band);
   // After the last: makes the kinds' maps.
   void unmix();
+  // Division by what all angles have in common leaves the halo as it is and makes speckles taller where many others
+  // take electrons from it. Undoes the latter: what lies above each kind's `backgrounds` gets its own height back.
+  // After unmix(), once.
+  void restore_heights(std::span<const double> backgrounds);
   // Rank p gets whole maps of kind first + p, nothing where there are fewer. After unmix(). Collective.
   [[nodiscard]] std::vector<BinMaps> exchange(const Communicator& communicator, int first,
                                               std::span<const Range> row_ranges) const;
 
  private:
-  std::vector<TypeUnmixing> unmixing_;
+  TypesUnmixing unmixing_;
   PolarGrid grid_;
   Range rows_;
   std::int64_t scan_ny_;
   std::int64_t scan_nx_;
   std::unique_ptr<MapStack> maps_;
-  std::vector<int> bins_;                   // of the kinds in maps_
-  std::vector<std::vector<float>> common_;  // (kind, position)
+  std::vector<int> bins_;      // of the kinds in maps_
+  std::vector<float> common_;  // of every position
 };
 
 }  // namespace mesoglass::diffraction

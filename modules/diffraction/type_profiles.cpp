@@ -322,18 +322,19 @@ std::vector<WideKind> fit_wide_kinds(std::span<const double> k, std::span<const 
   return result;
 }
 
-std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::span<const double> k,
-                                      std::span<const double> expected) {
-  constexpr double reach = 4.0;  // widths
+TypesUnmixing unmix_types(std::span<const TypeProfile> types, std::span<const double> k,
+                          std::span<const double> expected) {
+  constexpr double reach = 4.0;            // widths
+  constexpr double profile_noise = 100.0;  // variance at a kind's middle, in counting noise: prefers k far from kinds
   const auto count = static_cast<Eigen::Index>(types.size());
-  std::vector<TypeUnmixing> result;
+  TypesUnmixing result;
   if (types.empty()) return result;
   for (const TypeProfile& type : types) {
     const auto nearest = std::min_element(
         k.begin(), k.end(), [&](double a, double b) { return std::abs(a - type.k) < std::abs(b - type.k); });
     const int bin = static_cast<int>(nearest - k.begin());
-    if (!result.empty() && result.back().bin == bin) return {};
-    result.push_back({bin, {}, std::vector<double>(k.size(), 0.0)});
+    if (!result.kinds.empty() && result.kinds.back().bin == bin) return {};
+    result.kinds.push_back({bin, {}});
   }
   const auto relative = [&](Eigen::Index type, std::size_t bin) {
     return types[static_cast<std::size_t>(type)].at(k[bin]) / expected[bin];
@@ -341,7 +342,7 @@ std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::s
   Eigen::MatrixXd seen(count, count);  // of a kind at a kind's bin
   for (Eigen::Index type = 0; type < count; ++type) {
     for (Eigen::Index other = 0; other < count; ++other) {
-      seen(type, other) = relative(type, static_cast<std::size_t>(result[static_cast<std::size_t>(other)].bin));
+      seen(type, other) = relative(type, static_cast<std::size_t>(result.kinds[static_cast<std::size_t>(other)].bin));
     }
   }
   const Eigen::MatrixXd inverse = seen.inverse();
@@ -355,7 +356,8 @@ std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::s
     }
   }
   if (static_cast<Eigen::Index>(used.size()) < 2 * (count + 1)) return {};
-  // Least noise, its variance being as one over the expected intensity, with every kind's profile and the sum given.
+  // Least noise, that of counting being as one over the expected intensity, with every kind's profile and the sum
+  // given.
   const auto bins = static_cast<Eigen::Index>(used.size());
   Eigen::MatrixXd conditions(count + 1, bins);
   Eigen::VectorXd quiet(bins);
@@ -363,7 +365,9 @@ std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::s
     const std::size_t bin = used[static_cast<std::size_t>(i)];
     for (Eigen::Index type = 0; type < count; ++type) conditions(type, i) = relative(type, bin) / seen(type, type);
     conditions(count, i) = 1.0;
-    quiet[i] = expected[bin];
+    double shown = 0.0;
+    for (const TypeProfile& type : types) shown += type.at(k[bin]) * type.at(k[bin]);
+    quiet[i] = expected[bin] / (1.0 + profile_noise * shown);
   }
   quiet /= quiet.maxCoeff();
   const Eigen::MatrixXd normal = conditions * quiet.asDiagonal() * conditions.transpose();
@@ -371,14 +375,12 @@ std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::s
   wanted[count] = 1.0;
   const Eigen::VectorXd shape = quiet.asDiagonal() * (conditions.transpose() * normal.ldlt().solve(wanted));
   if (!shape.allFinite()) return {};
+  result.common.assign(k.size(), 0.0);
+  for (Eigen::Index i = 0; i < bins; ++i) result.common[used[static_cast<std::size_t>(i)]] = shape[i];
   for (Eigen::Index type = 0; type < count; ++type) {
-    TypeUnmixing& unmixing = result[static_cast<std::size_t>(type)];
-    double sum = 0.0;
     for (Eigen::Index other = 0; other < count; ++other) {
-      unmixing.weights.push_back(inverse(other, type) * seen(type, type));
-      sum += unmixing.weights.back();
+      result.kinds[static_cast<std::size_t>(type)].weights.push_back(inverse(other, type) * seen(type, type));
     }
-    for (Eigen::Index i = 0; i < bins; ++i) unmixing.common[used[static_cast<std::size_t>(i)]] = sum * shape[i];
   }
   return result;
 }

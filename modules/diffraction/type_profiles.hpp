@@ -18,11 +18,12 @@ struct TypeProfile {
   [[nodiscard]] double at(double place) const noexcept;  // 1 at the middle
 };
 
-// A kind told apart from others that overlap with it in k.
+// A kind shown alone, also where others overlap with it in k.
 struct SeparatedType {
   TypeProfile profile;
-  // Of the maps that show this kind alone; NaN where not found.
+  // Of the maps that show this kind alone; NaN where not found. Sizes as AreaResult::size.
   double area_fraction = 0.0, area_fraction_error = 0.0;
+  double size = 0.0, size_error = 0.0;
 };
 
 struct ProfileFit {
@@ -66,18 +67,25 @@ inline constexpr double spread_significance = 3.0;  // standard errors
                                                    std::span<const double> expected,
                                                    std::span<const TypeProfile> types);
 
-// What shows one kind alone: 1 + sum over `bins` of weights (map - 1) - sum over all k of common (ring's mean - 1).
+// What shows one kind alone: 1 + sum over the kinds' bins of weights (map / common - 1).
 struct TypeUnmixing {
   int bin = 0;                  // the one nearest to the kind's middle, where its own speckles keep their height
   std::vector<double> weights;  // one for each kind's bin, in the order of the kinds
-  std::vector<double> common;   // one a k
+};
+
+// `common` of a pattern is 1 + sum over all k of common (ring's mean - 1), what no speckle shows in.
+struct TypesUnmixing {
+  std::vector<TypeUnmixing> kinds;
+  std::vector<double> common;  // one a k; their sum is 1
 };
 
 // The weights cancel all other kinds' profiles at the kinds' own bins. What all angles of a pattern have in common
-// (thickness; what bright speckles take from the diffuse halo) does not cancel with them: it is taken off as the sum of
-// the ring's means that no kind's profile shows in, with as little counting noise as can be; k within four widths of a
-// kind take part. Empty where two kinds share a bin, or where k are too few. Pure.
-[[nodiscard]] std::vector<TypeUnmixing> unmix_types(std::span<const TypeProfile> types, std::span<const double> k,
-                                                    std::span<const double> expected);
+// (thickness; what bright speckles take from the diffuse halo) is a factor of the halo and does not cancel with them:
+// maps are divided by the sum of the ring's means that no kind's profile shows in. It has as little counting noise as
+// can be where k far from all kinds are preferred, since profiles are known to some 10 % only, and since the mean at a
+// kind's own k is its speckles' in part, which the factor is not for; k within four widths of a kind take part. No
+// kinds where two share a bin, or where k are too few. Pure.
+[[nodiscard]] TypesUnmixing unmix_types(std::span<const TypeProfile> types, std::span<const double> k,
+                                        std::span<const double> expected);
 
 }  // namespace mesoglass::diffraction

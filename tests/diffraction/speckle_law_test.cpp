@@ -87,7 +87,7 @@ TEST(SpeckleLaw, IsFoundAgainWhateverItsDensityAndSpread) {
     ASSERT_TRUE(fit.found) << density;
     // Less than one value in 1e6 is missing anywhere, and bins of values are narrow beside the noise.
     EXPECT_NEAR(fit.law.density, density, 0.02 * density);
-    EXPECT_NEAR(fit.law.height, 0.5, 0.005) << density;
+    EXPECT_NEAR(fit.law.height, 0.5, 0.0075) << density;
     EXPECT_NEAR(fit.law.spread * fit.law.spread, spread * spread, 0.005) << density;
     ASSERT_EQ(fit.densities_without.size(), static_cast<std::size_t>(group_count));
   }
@@ -103,10 +103,14 @@ TEST(SpeckleLaw, SpreadIsLimited) {
   EXPECT_LT(fit.law.density, 0.009);
 }
 
-// 200,000 independent values know the part covered to some 2 to 4 %, the less the more speckles overlap.
+// 200,000 independent values know the part covered to some 2 to 3 %, up to 0.3 of the maps (density 0.0376): where
+// speckles overlap that much, from values below the median.
 TEST(SpeckleLaw, CoversWhatPlantedSpecklesCover) {
-  for (const auto& [density, spread, tolerance] :
-       {std::tuple{0.004, 0.03, 0.06}, {0.008, 0.2, 0.08}, {0.012, 0.1, 0.12}}) {
+  for (const auto& [density, spread, tolerance] : {std::tuple{0.004, 0.03, 0.06},
+                                                   {0.008, 0.2, 0.08},
+                                                   {0.012, 0.1, 0.08},
+                                                   {0.0235, 0.1, 0.08},
+                                                   {0.0376, 0.1, 0.09}}) {
     const PlantedValues planted = plant({density, 0.5, spread}, 0.02, 200000);
     const auto fit = fit_speckle_law(planted.groups, planted.moments, {4e-4, 0.0}, planted.start_height);
     ASSERT_TRUE(fit.found) << density;
