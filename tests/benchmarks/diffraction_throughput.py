@@ -14,6 +14,7 @@ import resource
 import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -46,8 +47,10 @@ def run(ranks):
         command = [str(pathlib.Path(arguments.bin) / "mg-analyze"), arguments.scan, "--output", f"{folder}/out.h5"]
         command += shlex.split(arguments.options)
         bound = ["mpirun", "-n", str(ranks), "--bind-to", "core"] if ranks > 1 else ["taskset", "-c", "0"]
-        text = subprocess.run([*bound, *command], check=True, capture_output=True, text=True)
-    text = text.stdout + text.stderr
+        done = subprocess.run([*bound, *command], capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    if done.returncode != 0:
+        sys.exit(f"{shlex.join([*bound, *command])} failed:\n{text}")
     found = re.search(r"(\d+) patterns in .*?, ([\d.]+) ms a pattern \(([\d.]+) of processor time\), .*?; ([\d.]+) % of the "
                       r"time waiting for the disk; ([\d.]+) ms of processor time a pattern for the maps", text)
     maps = re.search(r"time in maps +(?:(\d+) min )?([\d.]+) s", text)
