@@ -163,7 +163,7 @@ void describe_by_thickness(const Communicator& communicator, const MapStack& sta
     MapDescriber describer(result.scan_ny, result.scan_nx, settings.angles, lag, kept_here);
     for (auto first = stack.bins().begin; first < stack.bins().end; first += communicator.size()) {
       const auto here = stack.exchange(communicator, static_cast<int>(first), row_ranges);
-      const auto all = describe_all(communicator, here, describer, settings);
+      const auto all = describe_all(communicator, here, describer, settings, MapDetail::area);
       for (std::size_t index = 0; index < all.size(); ++index) {
         const auto place = static_cast<std::size_t>(first) + index;
         target.size[place] = all[index].size;
@@ -513,7 +513,7 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
     const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
     for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator.size()) {
       const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
-      const auto all = describe_all(communicator, here, *describer, settings);
+      const auto all = describe_all(communicator, here, *describer, settings, MapDetail::speckles);
       for (std::size_t index = 0; index < all.size(); ++index) {
         const auto bin = static_cast<std::size_t>(first) + index;
         result.size[bin] = all[index].size;

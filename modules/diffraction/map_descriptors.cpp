@@ -15,9 +15,13 @@ namespace mesoglass::diffraction {
 namespace {
 
 constexpr int null_maps = 9;
+// Smoothing with 0.6 of the speckle's own width takes most of the noise; it widens a speckle's area by a known factor.
+constexpr double smoothing_share = 0.6;
+constexpr double area_widening = 1.0 + smoothing_share * smoothing_share;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double median_of(std::vector<double> values) {
-  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  if (values.empty()) return nan;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
@@ -31,7 +35,7 @@ double standard_error(const std::vector<double>& groups) {
     squares += value * value;
     count += 1.0;
   }
-  if (count < 2.0) return std::numeric_limits<double>::quiet_NaN();
+  if (count < 2.0) return nan;
   return std::sqrt(std::max(0.0, squares - sum * sum / count) / (count * (count - 1.0)));
 }
 
@@ -52,13 +56,16 @@ struct SpeckleWidths {
 
 MapDescriber::MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int largest_lag,
                            std::span<const std::uint8_t> kept)
-    : angles_(angles),
+    : ny_(ny),
+      nx_(nx),
+      angles_(angles),
       positions_(static_cast<std::size_t>(ny * nx)),
       kept_(kept.begin(), kept.end()),
       correlation_(ny, nx, largest_lag, kept, angle_groups),
       slow_(ny, nx, largest_lag, kept),
       smoother_(ny, nx, 0.0, kept),
       labeller_(ny, nx),
+      added_(static_cast<std::size_t>(angles)),
       pair_(2 * positions_),
       smoothed_(positions_ * static_cast<std::size_t>(angles)),
       null_values_(positions_ * static_cast<std::size_t>(null_maps)),
@@ -116,68 +123,57 @@ void MapDescriber::make_null_map(int index, std::span<float> map) const {
   for (std::size_t place = 0; place < positions_; ++place) map[null_order_[place]] = values[place];
 }
 
-MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  MapDescriptors result;
-  result.background = 1.0;
-  for (double* value : {&result.size, &result.size_error, &result.area_fraction, &result.area_fraction_error,
-                        &result.variance, &result.noise_variance, &result.share_above, &result.null_share,
-                        &result.region_diameter, &result.region_diameter_error, &result.null_region_diameter,
-                        &result.fit_width, &result.fit_width_error, &result.null_fit_width}) {
-    *value = nan;
-  }
-  const auto factors = levelling_factors(maps);
-  MapAutocorrelation& correlation = correlation_;
-  correlation.clear();
-  // A map's mean holds what stands still: the ring's residual ellipticity, the detector's response. NaN = not used.
-  std::vector<MapAutocorrelation::Added> added(static_cast<std::size_t>(angles_));
+void MapDescriber::measure_size(const BinMaps& maps, std::span<const float> factors, MapDetail detail,
+                                MapDescriptors& result) {
+  const bool with_null = detail == MapDetail::speckles;
+  correlation_.clear();
+  if (with_null) draw_null_angles(maps.bin());
+  // Friedel opposites share a group. Two maps at a time stay in a cache; they are taken out of the stack once more for
+  // the area, which costs less than to keep them.
+  const auto pair = std::span<float>(pair_);
   const int half = angles_ / 2;
-  draw_null_angles(maps.bin());
   for (int angle = 0; angle < half; ++angle) {
-    // Friedel opposites share a group. Two maps at a time stay in a cache; they are taken out of the stack once more
-    // below, which costs less than to keep them.
-    const auto map = std::span<float>(pair_).first(positions_), opposite = std::span<float>(pair_).last(positions_);
-    maps.copy_map(angle, map, factors);
-    add_to_null_maps(angle, map);
-    maps.copy_map(angle + half, opposite, factors);
-    add_to_null_maps(angle + half, opposite);
-    const auto both = correlation.add_pair(map, opposite, angle_group(angle, angles_));
-    added[static_cast<std::size_t>(angle)] = both[0];
-    added[static_cast<std::size_t>(angle + half)] = both[1];
+    const std::array<std::span<float>, 2> both = {pair.first(positions_), pair.last(positions_)};
+    for (int index = 0; index < 2; ++index) {
+      const auto map = both[static_cast<std::size_t>(index)];
+      maps.copy_map(angle + index * half, map, factors);
+      if (with_null) add_to_null_maps(angle + index * half, map);
+    }
+    // A map's mean holds what stands still: the ring's residual ellipticity, the detector's response.
+    const auto added = correlation_.add_pair(both[0], both[1], angle_group(angle, angles_));
+    added_[static_cast<std::size_t>(angle)] = added[0];
+    added_[static_cast<std::size_t>(angle + half)] = added[1];
   }
-  const auto lags = correlation.lags();
-  if (lags.empty()) return result;
-  const double positions = correlation.positions();
-  const double largest_lag = correlation.largest_lag();
+  const auto lags = correlation_.lags();
+  if (lags.empty()) return;
+  const double positions = correlation_.positions();
+  const double largest_lag = correlation_.largest_lag();
   const SpeckleSize speckle = speckle_size(lags, positions, largest_lag);
   result.variance = speckle.variance;
   result.noise_variance = speckle.noise_variance;
   result.size = speckle.fwhm / std::sqrt(2.0);
-  if (std::isfinite(speckle.fwhm)) {
-    std::vector<double> without;
-    for (int group = 0; group < angle_groups; ++group) {
-      if (correlation.maps(group) == 0) continue;
-      const auto rest = correlation.lags(group);
-      if (!rest.empty()) without.push_back(speckle_size(rest, positions, largest_lag).fwhm / std::sqrt(2.0));
-    }
-    result.size_error = jackknife_error(without);
-  }
-
-  if (!std::isfinite(result.size)) {
+  if (!std::isfinite(speckle.fwhm)) {
     result.area_fraction = 0.0;  // no speckles stand out of the noise
-    return result;
+    return;
   }
-  // Smoothing with 0.6 of the speckle's own width takes most of the noise; it widens a speckle's area by a known
-  // factor.
-  constexpr double smoothing_share = 0.6;
-  const double speckle_sigma = result.size / std::sqrt(8.0 * std::log(2.0));
-  const double smoothing_sigma = smoothing_share * speckle_sigma;
-  constexpr double area_widening = 1.0 + smoothing_share * smoothing_share;
+  std::vector<double> without;
+  for (int group = 0; group < angle_groups; ++group) {
+    if (correlation_.maps(group) == 0) continue;
+    const auto rest = correlation_.lags(group);
+    if (!rest.empty()) without.push_back(speckle_size(rest, positions, largest_lag).fwhm / std::sqrt(2.0));
+  }
+  result.size_error = jackknife_error(without);
+}
+
+std::optional<MapDescriber::Level> MapDescriber::measure_area(const BinMaps& maps, std::span<const float> factors,
+                                                              double most_false, MapDescriptors& result) {
+  if (!std::isfinite(result.size)) return std::nullopt;
+  const double smoothing_sigma = smoothing_share * result.size / std::sqrt(8.0 * std::log(2.0));
   smoother_.set_sigma(smoothing_sigma);
   std::vector<MapMoments> group_moments(angle_groups);
   std::vector<IntensityHistogram> groups(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
-    const auto [mean, whole] = added[static_cast<std::size_t>(angle)];
+    const auto [mean, whole] = added_[static_cast<std::size_t>(angle)];
     if (std::isnan(mean)) continue;
     const auto group = static_cast<std::size_t>(angle_group(angle, angles_));
     const auto count = [&](std::span<const float> values) {
@@ -187,8 +183,7 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
     const auto map = smoothed_of(angle);
     if (whole) {
       const auto row = [&](std::int64_t y, std::span<float> values) {
-        maps.copy_row(angle, y, values,
-                      std::span(factors).subspan(static_cast<std::size_t>(y * maps.nx()), values.size()));
+        maps.copy_row(angle, y, values, factors.subspan(static_cast<std::size_t>(y * nx_), values.size()));
       };
       smoother_.smooth_whole(row, mean, map, count);
     } else {
@@ -203,7 +198,7 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
     pooled.add(groups[group]);
     moments.add(group_moments[group]);
   }
-  if (pooled.total() == 0) return result;
+  if (pooled.total() == 0) return std::nullopt;
   // A scaled Poisson number of mean 1 and variance s^2 has the third cumulant s^4.
   const double white = std::max(0.0, result.noise_variance);
   const double variance = white * smoother_.noise_squares();
@@ -225,17 +220,18 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
       result.area_fraction_error = jackknife_error(without);
     }
   }
+  return Level{static_cast<float>(level.background), static_cast<float>(level.threshold), smoothing_sigma};
+}
 
-  // Single speckles, and the same of maps with shuffled angles.
-  SpeckleFit fit(maps.ny(), maps.nx(), std::max(2, static_cast<int>(std::ceil(result.size))));
-  const auto background = static_cast<float>(level.background);
-  const auto threshold = static_cast<float>(level.threshold);
+// Single speckles, and the same of maps with shuffled angles.
+void MapDescriber::measure_speckles(const Level& level, MapDescriptors& result) {
+  SpeckleFit fit(ny_, nx_, std::max(2, static_cast<int>(std::ceil(result.size))));
   std::vector<SpeckleWidths> speckles(angle_groups);
   for (int angle = 0; angle < angles_; ++angle) {
-    if (std::isnan(added[static_cast<std::size_t>(angle)].mean)) continue;
+    if (std::isnan(added_[static_cast<std::size_t>(angle)].mean)) continue;
     const auto map = smoothed_of(angle);
-    speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, threshold), map,
-                                                                        background, fit);
+    speckles[static_cast<std::size_t>(angle_group(angle, angles_))].add(labeller_.label(map, level.threshold), map,
+                                                                        level.background, fit);
   }
   SpeckleWidths null_speckles;
   double null_above = 0.0;
@@ -249,15 +245,15 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
     smoother_.smooth(map, static_cast<float>(own.sum / own.count));
     for (const float value : map) {
       null_positions += value == value ? 1.0 : 0.0;
-      null_above += value > threshold ? 1.0 : 0.0;
+      null_above += value > level.threshold ? 1.0 : 0.0;
     }
-    null_speckles.add(labeller_.label(map, threshold), map, background, fit);
+    null_speckles.add(labeller_.label(map, level.threshold), map, level.background, fit);
   }
   result.null_share = null_positions > 0.0 ? null_above / null_positions : nan;
 
   // Smoothing widens a Gaussian in quadrature, and a region above a fixed level in proportion.
   const double region_widening = std::sqrt(area_widening);
-  const double smoothing_width = smoothing_sigma * std::sqrt(8.0 * std::log(2.0));
+  const double smoothing_width = level.smoothing_sigma * std::sqrt(8.0 * std::log(2.0));
   const auto sharpen = [&](double width) {
     const double squared = width * width - smoothing_width * smoothing_width;
     return squared > 0.0 ? std::sqrt(squared) : nan;
@@ -279,6 +275,21 @@ MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false) {
   result.fit_width_error = standard_error(group_widths);
   result.null_region_diameter = median_of(null_speckles.diameters) / region_widening;
   result.null_fit_width = sharpen(median_of(null_speckles.widths));
+}
+
+MapDescriptors MapDescriber::describe(const BinMaps& maps, double most_false, MapDetail detail) {
+  MapDescriptors result;
+  result.background = 1.0;
+  for (double* value : {&result.size, &result.size_error, &result.area_fraction, &result.area_fraction_error,
+                        &result.variance, &result.noise_variance, &result.share_above, &result.null_share,
+                        &result.region_diameter, &result.region_diameter_error, &result.null_region_diameter,
+                        &result.fit_width, &result.fit_width_error, &result.null_fit_width}) {
+    *value = nan;
+  }
+  const auto factors = levelling_factors(maps);
+  measure_size(maps, factors, detail, result);
+  const auto level = measure_area(maps, factors, most_false, result);
+  if (level && detail == MapDetail::speckles) measure_speckles(*level, result);
   return result;
 }
 

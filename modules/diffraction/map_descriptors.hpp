@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -47,6 +48,10 @@ inline constexpr int angle_groups = 9;
   return (angle % half) * angle_groups / half;
 }
 
+// How much of MapDescriptors is wanted: sizes and area fractions alone, in two thirds of the time, or also what single
+// speckles and the null model tell, which is NaN else.
+enum class MapDetail { area, speckles };
+
 // Measures the maps of one bin after another, all of one scan. Keeps its memory between bins.
 class MapDescriber {
  public:
@@ -54,11 +59,22 @@ class MapDescriber {
   // steps.
   MapDescriber(std::int64_t ny, std::int64_t nx, int angles, int largest_lag, std::span<const std::uint8_t> kept);
   // `most_false`: see choose_area_threshold.
-  [[nodiscard]] MapDescriptors describe(const BinMaps& maps, double most_false);
+  [[nodiscard]] MapDescriptors describe(const BinMaps& maps, double most_false, MapDetail detail = MapDetail::speckles);
   // What an object of this size takes.
   [[nodiscard]] static double bytes(std::int64_t ny, std::int64_t nx, int angles, int largest_lag) noexcept;
 
  private:
+  // What tells single speckles from their surroundings in the smoothed maps.
+  struct Level {
+    float background = 0.0F, threshold = 0.0F;
+    double smoothing_sigma = 0.0;  // steps
+  };
+  // The steps of describe(). The first leaves in `added_` which maps take part; the second gives no level where they
+  // show nothing, else leaves them smoothed.
+  void measure_size(const BinMaps& maps, std::span<const float> factors, MapDetail detail, MapDescriptors& result);
+  [[nodiscard]] std::optional<Level> measure_area(const BinMaps& maps, std::span<const float> factors,
+                                                  double most_false, MapDescriptors& result);
+  void measure_speckles(const Level& level, MapDescriptors& result);
   [[nodiscard]] std::span<float> smoothed_of(int angle) {
     return std::span<float>(smoothed_).subspan(static_cast<std::size_t>(angle) * positions_, positions_);
   }
@@ -66,6 +82,7 @@ class MapDescriber {
   void draw_null_angles(int bin);
   void add_to_null_maps(int angle, std::span<const float> map);
   void make_null_map(int index, std::span<float> map) const;
+  std::int64_t ny_, nx_;
   int angles_;
   std::size_t positions_;
   std::vector<std::uint8_t> kept_;
@@ -73,8 +90,9 @@ class MapDescriber {
   MapSmoother slow_;  // over what single domains do not show
   MapSmoother smoother_;
   RegionLabeller labeller_;
-  AlignedValues<float> pair_;      // two maps, levelled
-  AlignedValues<float> smoothed_;  // (angle, position)
+  std::vector<MapAutocorrelation::Added> added_;  // an angle
+  AlignedValues<float> pair_;                     // two maps, levelled
+  AlignedValues<float> smoothed_;                 // (angle, position)
   // The null model: every position of a map begins at an angle drawn at random, and no two of the maps show it the same
   // angle, so that the values stay and what neighbours have in common goes.
   AlignedValues<float> null_values_;        // (map, place in null_order_)

@@ -33,16 +33,16 @@ void narrow_all(const KRange& k_range, double k_per_pixel, const PatternAverages
 }  // namespace
 
 std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
-                                         MapDescriber& describer, const AnalysisSettings& settings) {
+                                         MapDescriber& describer, const AnalysisSettings& settings, MapDetail detail) {
   std::vector<MapDescriptors> own;
   collectively(communicator, [&] {
-    for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives));
+    for (const BinMaps& maps : here) own.push_back(describer.describe(maps, settings.false_positives, detail));
   });
   return communicator.all_gather(std::span<const MapDescriptors>(own));
 }
 
-TypesUnmixing separate_types(const KRange& k_range, const KCovariance& covariance,
-                             std::span<const double> expected, AreaResult& result) {
+TypesUnmixing separate_types(const KRange& k_range, const KCovariance& covariance, std::span<const double> expected,
+                             AreaResult& result) {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> k;
   for (int bin = 0; bin < k_range.bins; ++bin) k.push_back(k_range.k(bin));
@@ -63,7 +63,7 @@ void describe_separated(const Communicator& communicator, TypeMaps& maps, std::s
     std::vector<MapDescriptors> kinds;
     for (int first = 0; first < maps.count(); first += communicator.size()) {
       const auto here = maps.exchange(communicator, first, row_ranges);
-      const auto all = describe_all(communicator, here, describer, settings);
+      const auto all = describe_all(communicator, here, describer, settings, MapDetail::area);
       kinds.insert(kinds.end(), all.begin(), all.end());
     }
     return kinds;

@@ -16,7 +16,8 @@ namespace mesoglass::diffraction {
 
 // What all ranks' maps of one round of MapStack::exchange tell, a bin each. Collective.
 [[nodiscard]] std::vector<MapDescriptors> describe_all(const Communicator& communicator, std::span<const BinMaps> here,
-                                                       MapDescriber& describer, const AnalysisSettings& settings);
+                                                       MapDescriber& describer, const AnalysisSettings& settings,
+                                                       MapDetail detail);
 
 // The kinds of MRO that the covariance, reduced, shows into result.kinds. Where their profiles over k are found and
 // differ, also into result.separated, and how their maps are made; else nothing. `expected` is what the covariance is
