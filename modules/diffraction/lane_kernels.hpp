@@ -41,6 +41,11 @@ struct TransformSteps {
   const Scalar* twiddles = nullptr;
 };
 
+// Of a position at (x, y) from a speckle's peak, q = x^2 + y^2.
+struct FitTerms {
+  float x = 0.0F, y = 0.0F, q = 0.0F, xx = 0.0F, xy = 0.0F, yy = 0.0F, xq = 0.0F, yq = 0.0F, qq = 0.0F;
+};
+
 struct LaneKernels {
   const char* name;  // "AVX2"
   int lanes;         // patterns at once, a multiple of lane_group
@@ -110,14 +115,11 @@ struct LaneKernels {
   // places[i] = (values[i] - lowest) * scale, rounded down and cut to [0, last]; `absent` where missing.
   void (*find_places)(const float* values, std::size_t count, float lowest, float scale, float last,
                       std::int32_t absent, std::int32_t* places);
-  // The number of the positions up to `reach` rows and columns from `values`, in lines `stride` apart, that are more
-  // than `lowest` > 0 above the background and whose `inside` is positive. If there are `least` or more, of them
-  // sums[0 ... 12] of w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w l, w l x, w l y, w l q with x and y the
-  // distances, q = x^2 + y^2, l = ln r and w = r^2 for r = (value - background) scale. Of a line, as many positions as
-  // make up whole groups of eight are read; `inside`, (2 reach + 1) lines one after the other, has as many; `sums` has
-  // room for 16.
-  int (*fit_sums)(const float* values, std::ptrdiff_t stride, int reach, const float* inside, float background,
-                  float lowest, float scale, int least, float* sums);
+  // Sums for the fits of Gaussians to eight speckles at once, over their values that are above `lowest` > 0, as
+  // values[position][speckle]: sums[0 ... 13][speckle] of 1, w, w x, w y, w x x, w x y, w y y, w x q, w y q, w q q, w
+  // l, w l x, w l y, w l q with l = ln r (to 1e-7) and w = r^2 for r = value scale.
+  void (*fit_sums)(const float* values, int positions, const FitTerms* terms, const float* lowest, const float* scale,
+                   float* sums);
   // flags[i] = 1 where values[i] > threshold, else 0. True where a value is missing.
   bool (*flag_above)(const float* values, float threshold, std::size_t count, std::uint8_t* flags);
 };

@@ -479,56 +479,35 @@ MESOGLASS_INLINE Group logarithm(const Group& values) {
   return 2.0F * z * (series + 1.0F) + 0.69314718F * power;
 }
 
-int fit_sums(const float* values, std::ptrdiff_t stride, int reach, const float* inside, float background, float lowest,
-             float scaling, int least, float* sums) {
-  // Most speckles are noise, of fewer positions than a fit wants: counted first.
-  GroupIntegers count = {};
-  const float* here = inside;
-  for (int row = -reach; row <= reach; ++row) {
-    const float* line = values + row * stride - reach;
-    for (int first = 0; first <= 2 * reach; first += group, here += group) {
-      count -= (load<Group>(line + first) - background > lowest) & (load<Group>(here) > 0.0F);
-    }
+void fit_sums(const float* values, int positions, const FitTerms* terms, const float* lowest, const float* scaling,
+              float* sums) {
+  Group points = {}, w_sums[9] = {}, l_sums[4] = {};
+  const Group low = load<Group>(lowest), scaled = load<Group>(scaling);
+  for (int position = 0; position < positions; ++position) {
+    const FitTerms& at = terms[position];
+    const Group value = load<Group>(values + position * group);
+    const GroupIntegers wanted = value > low;
+    const Group ratio = masked(value * scaled, wanted);
+    const Group w = ratio * ratio;
+    const Group wl = w * masked(logarithm(ratio), wanted);
+    points -= __builtin_convertvector(wanted, Group);
+    w_sums[0] += w;
+    w_sums[1] += w * at.x;
+    w_sums[2] += w * at.y;
+    w_sums[3] += w * at.xx;
+    w_sums[4] += w * at.xy;
+    w_sums[5] += w * at.yy;
+    w_sums[6] += w * at.xq;
+    w_sums[7] += w * at.yq;
+    w_sums[8] += w * at.qq;
+    l_sums[0] += wl;
+    l_sums[1] += wl * at.x;
+    l_sums[2] += wl * at.y;
+    l_sums[3] += wl * at.q;
   }
-  int found = 0;
-  for (int lane = 0; lane < group; ++lane) found += count[lane];
-  if (found < least) return found;
-  Group total[2 * group] = {};
-  Group columns;
-  for (int lane = 0; lane < group; ++lane) columns[lane] = static_cast<float>(lane - reach);
-  here = inside;
-  for (int row = -reach; row <= reach; ++row) {
-    const auto y = static_cast<float>(row);
-    const float* line = values + row * stride - reach;
-    for (int first = 0; first <= 2 * reach; first += group, here += group) {
-      const Group value = load<Group>(line + first) - background;
-      const GroupIntegers wanted = (value > lowest) & (load<Group>(here) > 0.0F);
-      const Group ratio = masked(value * scaling, wanted);
-      const Group x = columns + static_cast<float>(first);
-      const Group w = ratio * ratio;
-      const Group wl = w * masked(logarithm(ratio), wanted);
-      const Group q = x * x + y * y;
-      const Group wx = w * x, wy = w * y, wq = w * q;
-      total[0] += w;
-      total[1] += wx;
-      total[2] += wy;
-      total[3] += wx * x;
-      total[4] += wx * y;
-      total[5] += wy * y;
-      total[6] += wx * q;
-      total[7] += wy * q;
-      total[8] += wq * q;
-      total[9] += wl;
-      total[10] += wl * x;
-      total[11] += wl * y;
-      total[12] += wl * q;
-    }
-  }
-  for (int half = 0; half < 2; ++half) {
-    transpose(total + half * group);
-    store(sum_of_rows(total + half * group), sums + half * group);
-  }
-  return found;
+  store(points, sums);
+  for (int term = 0; term < 9; ++term) store(w_sums[term], sums + (1 + term) * group);
+  for (int term = 0; term < 4; ++term) store(l_sums[term], sums + (10 + term) * group);
 }
 
 bool flag_above(const float* values, float threshold, std::size_t count, std::uint8_t* flags) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -39,14 +40,16 @@ double standard_error(const std::vector<double>& groups) {
   return std::sqrt(std::max(0.0, squares - sum * sum / count) / (count * (count - 1.0)));
 }
 
-// Diameters and fitted widths of the speckles of a map that are not cut off.
+// Diameters and fitted widths of the speckles of maps that are not cut off.
 struct SpeckleWidths {
   std::vector<double> diameters, widths;
+  std::vector<SpeckleRegion> whole;  // of the last map
   void add(std::span<const SpeckleRegion> regions, std::span<const float> map, float background, SpeckleFit& fit) {
-    for (const SpeckleRegion& region : regions) {
-      if (region.at_edge) continue;
-      diameters.push_back(region.equivalent_diameter());
-      const double width = fit.width(map, region, background);
+    whole.clear();
+    std::copy_if(regions.begin(), regions.end(), std::back_inserter(whole),
+                 [](const SpeckleRegion& region) { return !region.at_edge; });
+    for (const SpeckleRegion& region : whole) diameters.push_back(region.equivalent_diameter());
+    for (const double width : fit.widths(map, whole, background)) {
       if (std::isfinite(width)) widths.push_back(width);
     }
   }

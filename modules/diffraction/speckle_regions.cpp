@@ -135,44 +135,75 @@ double last_unknown(std::array<double, 10> lower, std::array<double, 4> right) {
 
 }  // namespace
 
-SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach)
-    : ny_(ny), nx_(nx), reach_(reach), width_((2 * reach + lane_group) / lane_group * lane_group) {
-  for (std::int64_t y = -reach_; y <= reach_; ++y) {
-    for (std::int64_t x = -reach_; x < width_ - reach_; ++x) {
-      inside_.push_back(x * x + y * y <= reach_ * reach_ ? 1.0F : 0.0F);
+namespace {
+
+constexpr auto fit_lanes = static_cast<std::size_t>(lane_group);
+
+}  // namespace
+
+SpeckleFit::SpeckleFit(std::int64_t ny, std::int64_t nx, int reach) : ny_(ny), nx_(nx), reach_(reach) {
+  for (int row = -reach; row <= reach; ++row) {
+    for (int column = -reach; column <= reach; ++column) {
+      const auto x = static_cast<float>(column), y = static_cast<float>(row), q = x * x + y * y;
+      if (q > static_cast<float>(reach * reach)) continue;
+      terms_.push_back({x, y, q, x * x, x * y, y * y, x * q, y * q, q * q});
+      offsets_.push_back(row * nx + column);
     }
   }
-  patch_.resize(inside_.size());
+  values_.resize(offsets_.size() * fit_lanes);
 }
 
-double SpeckleFit::width(std::span<const float> map, const SpeckleRegion& region, float background) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  const float height = region.peak - background;
-  if (!(height > 0.0F)) return nan;
-  const std::int64_t left = region.peak_x - reach_, top = region.peak_y - reach_, lines = 2 * reach_ + 1;
-  const bool cut = left < 0 || left + width_ > nx_ || top < 0 || top + lines > ny_;
-  if (cut) {
-    for (std::int64_t y = 0; y < lines; ++y) {
-      for (std::int64_t x = 0; x < width_; ++x) {
-        const bool there = left + x >= 0 && left + x < nx_ && top + y >= 0 && top + y < ny_;
-        patch_[static_cast<std::size_t>(y * width_ + x)] =
-            there ? map[static_cast<std::size_t>((top + y) * nx_ + left + x)] : background;
+// Positions beyond the map's edge are left at the background, which no fit uses.
+void SpeckleFit::gather(std::span<const float> map, const SpeckleRegion& region, float background, std::size_t lane) {
+  const float* peak = map.data() + region.peak_y * nx_ + region.peak_x;
+  const bool inside = region.peak_x >= reach_ && region.peak_x + reach_ < nx_ && region.peak_y >= reach_ &&
+                      region.peak_y + reach_ < ny_;
+  for (std::size_t i = 0; i < offsets_.size(); ++i) {
+    if (!inside) {
+      const std::int64_t x = region.peak_x + static_cast<std::int64_t>(terms_[i].x);
+      const std::int64_t y = region.peak_y + static_cast<std::int64_t>(terms_[i].y);
+      if (x < 0 || x >= nx_ || y < 0 || y >= ny_) {
+        values_[i * fit_lanes + lane] = 0.0F;
+        continue;
       }
     }
+    values_[i * fit_lanes + lane] = peak[offsets_[i]] - background;
   }
-  const float* peak = cut ? patch_.data() + reach_ * width_ + reach_ : map.data() + region.peak_y * nx_ + region.peak_x;
-  // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
-  constexpr int least_points = 6;
-  std::array<float, 16> found;
-  if (best_kernels().fit_sums(peak, cut ? width_ : nx_, static_cast<int>(reach_), inside_.data(), background,
-                              0.5F * height, 1.0F / height, least_points, found.data()) < least_points) {
-    return nan;
+}
+
+std::span<const double> SpeckleFit::widths(std::span<const float> map, std::span<const SpeckleRegion> regions,
+                                           float background) {
+  constexpr std::size_t lanes = fit_lanes;
+  constexpr std::size_t terms = 14;
+  constexpr float least_points = 6;
+  constexpr float nothing = std::numeric_limits<float>::infinity();
+  widths_.assign(regions.size(), std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t first = 0; first < regions.size(); first += lanes) {
+    const auto here = regions.subspan(first, std::min(lanes, regions.size() - first));
+    std::array<float, lanes> lowest, scale;
+    lowest.fill(nothing);
+    scale.fill(0.0F);
+    for (std::size_t lane = 0; lane < here.size(); ++lane) {
+      const float height = here[lane].peak - background;
+      if (!(height > 0.0F)) continue;
+      gather(map, here[lane], background, lane);
+      lowest[lane] = 0.5F * height;
+      scale[lane] = 1.0F / height;
+    }
+    // ln((value - b) / height) = c0 + c1 x + c2 y + c3 (x^2 + y^2)
+    std::array<float, terms * lanes> sums;
+    best_kernels().fit_sums(values_.data(), static_cast<int>(offsets_.size()), terms_.data(), lowest.data(),
+                            scale.data(), sums.data());
+    for (std::size_t lane = 0; lane < here.size(); ++lane) {
+      if (sums[lane] < least_points) continue;
+      std::array<double, terms> of_one;
+      for (std::size_t term = 0; term < terms; ++term) of_one[term] = static_cast<double>(sums[term * lanes + lane]);
+      const auto& [points, w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = of_one;
+      const double curvature = last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
+      if (curvature < 0.0) widths_[first + lane] = 2.0 * std::sqrt(-std::log(2.0) / curvature);
+    }
   }
-  std::array<double, 13> sums;
-  std::copy_n(found.begin(), sums.size(), sums.begin());
-  const auto& [w, wx, wy, wxx, wxy, wyy, wxq, wyq, wqq, wl, wlx, wly, wlq] = sums;
-  const double curvature = last_unknown({w, wx, wxx, wy, wxy, wyy, wxx + wyy, wxq, wyq, wqq}, {wl, wlx, wly, wlq});
-  return curvature < 0.0 ? 2.0 * std::sqrt(-std::log(2.0) / curvature) : nan;
+  return widths_;
 }
 
 }  // namespace mesoglass::diffraction

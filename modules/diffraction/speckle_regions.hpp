@@ -5,6 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "diffraction/aligned_values.hpp"
+#include "diffraction/lane_kernels.hpp"
+
 namespace mesoglass::diffraction {
 
 struct SpeckleRegion {
@@ -44,18 +47,21 @@ class SpeckleFit {
  public:
   // Of maps (ny, nx), from the positions within `reach` steps of a region's peak.
   SpeckleFit(std::int64_t ny, std::int64_t nx, int reach);
-  // Full width at half maximum of the Gaussian b + a exp(-r^2 / (2 s^2)) about the region's peak, with b =
+  // Full widths at half maximum of the Gaussians b + a exp(-r^2 / (2 s^2)) about the regions' peaks, with b =
   // `background`: least squares of the logarithm, weighted by the squared height, over the positions that are above
-  // half of the peak's height. NaN where there are fewer than six, or no maximum.
-  [[nodiscard]] double width(std::span<const float> map, const SpeckleRegion& region, float background);
+  // half of the peak's height. NaN where there are fewer than six, or no maximum. Valid until the next call.
+  [[nodiscard]] std::span<const double> widths(std::span<const float> map, std::span<const SpeckleRegion> regions,
+                                               float background);
 
  private:
+  void gather(std::span<const float> map, const SpeckleRegion& region, float background, std::size_t lane);
   std::int64_t ny_;
   std::int64_t nx_;
   std::int64_t reach_;
-  std::int64_t width_;         // of a patch about a peak: its columns, and more up to whole vectors
-  std::vector<float> inside_;  // a patch: 1 within reach
-  std::vector<float> patch_;   // values of one that the map's edge cuts
+  std::vector<FitTerms> terms_;        // of the positions about a peak
+  std::vector<std::int64_t> offsets_;  // from the peak in the map
+  AlignedValues<float> values_;        // above the background, [position][speckle]
+  std::vector<double> widths_;
 };
 
 }  // namespace mesoglass::diffraction

@@ -373,42 +373,37 @@ TEST(LaneKernels, LinesAreTurned) {
 }
 
 TEST(LaneKernels, SumsOfAFitArePlainSums) {
-  constexpr float background = 0.5F, lowest = 0.25F, scale = 1.25F;
-  for (const int reach : {2, 3, 5}) {
-    const auto lines = static_cast<std::size_t>(2 * reach + 1), width = (lines + 7) / 8 * 8;
-    constexpr std::size_t stride = 21;
-    auto values = random_values(lines * stride, 80, -1.0, 3.0);
-    values[5] = std::numeric_limits<float>::quiet_NaN();
-    values[6] = 300.0F;
-    values[stride + 7] = background + lowest;  // not above
-    std::vector<float> inside(lines * width, 1.0F);
-    inside[2 * width + 1] = 0.0F;
-    std::array<double, 13> expected{};
-    int found = 0;
-    for (std::size_t row = 0; row < lines; ++row) {
-      for (std::size_t column = 0; column < width; ++column) {
-        const double value = static_cast<double>(values[row * stride + 3 + column] - background);
-        if (!(value > static_cast<double>(lowest)) || inside[row * width + column] == 0.0F) continue;
-        const double x = static_cast<double>(column) - reach, y = static_cast<double>(row) - reach;
-        const double ratio = static_cast<double>(scale) * value, q = x * x + y * y, l = std::log(ratio);
-        const double terms[] = {1.0, x, y, x * x, x * y, y * y, x * q, y * q, q * q, l, l * x, l * y, l * q};
-        ++found;
-        for (std::size_t term = 0; term < 13; ++term) expected[term] += ratio * ratio * terms[term];
-      }
-    }
-    for (const LaneKernels* kernels : available_kernels()) {
-      std::array<float, 16> sums{};
-      const auto fit = [&](int least) {
-        return kernels->fit_sums(values.data() + static_cast<std::size_t>(reach) * (stride + 1) + 3, stride, reach,
-                                 inside.data(), background, lowest, scale, least, sums.data());
-      };
-      EXPECT_EQ(fit(found + 1), found) << kernels->name;
-      EXPECT_EQ(sums[0], 0.0F) << "too few, and yet summed";
-      EXPECT_EQ(fit(found), found) << kernels->name;
-      for (std::size_t term = 0; term < 13; ++term) {
-        // Single precision, of the largest of the sums.
-        EXPECT_NEAR(sums[term], expected[term], 1e-6 * (std::fabs(expected[term]) + expected[8])) << term;
-      }
+  constexpr std::size_t positions = 23, lanes = lane_group;
+  auto values = random_values(positions * lanes, 80, -1.0, 3.0);
+  auto lowest = random_values(lanes, 81, 0.1, 0.5), scale = random_values(lanes, 82, 0.5, 2.0);
+  values[5] = std::numeric_limits<float>::quiet_NaN();
+  values[6] = 300.0F;
+  values[7] = lowest[7];  // not above
+  lowest[3] = std::numeric_limits<float>::infinity();
+  std::vector<FitTerms> terms;
+  for (std::size_t i = 0; i < positions; ++i) {
+    const float x = static_cast<float>(i % 5) - 2.0F, y = static_cast<float>(i / 5) - 2.0F, q = x * x + y * y;
+    terms.push_back({x, y, q, x * x, x * y, y * y, x * q, y * q, q * q});
+  }
+  std::array<double, 14 * lanes> expected{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t lane = i % lanes;
+    if (!(values[i] > lowest[lane])) continue;
+    const double x = static_cast<double>(terms[i / lanes].x), y = static_cast<double>(terms[i / lanes].y);
+    const double ratio = static_cast<double>(scale[lane]) * static_cast<double>(values[i]);
+    const double q = x * x + y * y, l = std::log(ratio);
+    const double parts[] = {1.0, x, y, x * x, x * y, y * y, x * q, y * q, q * q, l, l * x, l * y, l * q};
+    expected[lane] += 1.0;
+    for (std::size_t term = 0; term < 13; ++term) expected[(term + 1) * lanes + lane] += ratio * ratio * parts[term];
+  }
+  for (const LaneKernels* kernels : available_kernels()) {
+    std::array<float, 14 * lanes> sums{};
+    kernels->fit_sums(values.data(), positions, terms.data(), lowest.data(), scale.data(), sums.data());
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      // Single precision, of the largest of the speckle's sums.
+      EXPECT_NEAR(static_cast<double>(sums[i]), expected[i],
+                  1e-6 * (std::fabs(expected[i]) + expected[9 * lanes + i % lanes]))
+          << kernels->name << ", term " << i / lanes << " of speckle " << i % lanes;
     }
   }
 }

@@ -89,6 +89,12 @@ TEST(RegionLabeller, EqualsFloodFilling) {
   EXPECT_EQ(found, expected);
 }
 
+double width_of(std::int64_t side, int reach, std::span<const float> map, const SpeckleRegion& region,
+                float background) {
+  SpeckleFit fit(side, side, reach);
+  return fit.widths(map, std::span(&region, 1), background).front();
+}
+
 TEST(SpeckleFit, IsAGaussiansOwn) {
   constexpr std::int64_t side = 41;
   for (const double width : {4.0, 7.5}) {
@@ -103,10 +109,10 @@ TEST(SpeckleFit, IsAGaussiansOwn) {
     RegionLabeller labeller(side, side);
     const auto regions = labeller.label(map, 1.3F);
     ASSERT_EQ(regions.size(), 1U);
-    EXPECT_NEAR(SpeckleFit(side, side, 8).width(map, regions.front(), 0.3F), width, 1e-3 * width);
+    EXPECT_NEAR(width_of(side, 8, map, regions.front(), 0.3F), width, 1e-3 * width);
     // At half height the region is as wide as the Gaussian, within the grain of the grid.
     EXPECT_NEAR(regions.front().equivalent_diameter(), width, 0.07 * width);
-    EXPECT_TRUE(std::isnan(SpeckleFit(side, side, 8).width(map, regions.front(), 5.0F)));
+    EXPECT_TRUE(std::isnan(width_of(side, 8, map, regions.front(), 5.0F)));
   }
 }
 
@@ -121,11 +127,34 @@ TEST(SpeckleFit, OfALineIsItsWidthAlongIt) {
           static_cast<float>(2.0 * std::exp(-4.0 * std::log(2.0) * squared / 100.0));
     }
     const SpeckleRegion region{13, 2.0F, 10, 10, false};
-    EXPECT_NEAR(SpeckleFit(side, side, 8).width(map, region, 0.0F), 10.0, 1e-3) << along_x << along_y;
+    EXPECT_NEAR(width_of(side, 8, map, region, 0.0F), 10.0, 1e-3) << along_x << along_y;
   }
 }
 
 // What lies beyond the map's edge takes no part, nor the next line's other end.
+TEST(SpeckleFit, OfManyIsThatOfEach) {
+  constexpr std::int64_t side = 60;
+  RandomStream random(7, RandomPurpose::test);
+  std::vector<float> map(side * side);
+  for (float& value : map) value = static_cast<float>(random.normal());
+  MapSmoother(side, side, 1.8).smooth(map);
+  RegionLabeller labeller(side, side);
+  const auto found = labeller.label(map, 0.2F);
+  const std::vector<SpeckleRegion> regions(found.begin(), found.end());
+  ASSERT_GT(regions.size(), 20U);
+  SpeckleFit fit(side, side, 3);
+  const auto widths = fit.widths(map, regions, 0.01F);
+  std::size_t fitted = 0;
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    const double alone = width_of(side, 3, map, regions[i], 0.01F);
+    EXPECT_EQ(std::isnan(widths[i]), std::isnan(alone)) << i;
+    if (std::isnan(alone)) continue;
+    EXPECT_EQ(widths[i], alone) << i;
+    ++fitted;
+  }
+  EXPECT_GT(fitted, regions.size() / 2);
+}
+
 TEST(SpeckleFit, EndsAtTheEdge) {
   constexpr std::int64_t side = 21;
   std::vector<float> map(side * side);
@@ -137,7 +166,7 @@ TEST(SpeckleFit, EndsAtTheEdge) {
     }
   }
   const SpeckleRegion region{9, 2.0F, 0, 10, true};
-  EXPECT_NEAR(SpeckleFit(side, side, 4).width(map, region, 0.0F), 6.0, 1e-3);
+  EXPECT_NEAR(width_of(side, 4, map, region, 0.0F), 6.0, 1e-3);
 }
 
 // Brighter speckles within reach count with their own height.
@@ -152,7 +181,7 @@ TEST(SpeckleFit, TakesPointsAboveThePeak) {
   }
   // Read about a place beside the top, where the value is a third of the highest: still the same Gaussian.
   const SpeckleRegion beside{9, map[10 * side + 12], 12, 10, false};
-  EXPECT_NEAR(SpeckleFit(side, side, 4).width(map, beside, 0.0F), 4.0, 1e-3);
+  EXPECT_NEAR(width_of(side, 4, map, beside, 0.0F), 4.0, 1e-3);
 }
 
 TEST(MapSmoother, IsTheSameWhetherPositionsAreKnownBeforeOrNot) {
