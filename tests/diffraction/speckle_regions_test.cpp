@@ -133,7 +133,7 @@ TEST(SpeckleFit, OfALineIsItsWidthAlongIt) {
 
 // What lies beyond the map's edge takes no part, nor the next line's other end.
 TEST(SpeckleFit, OfManyIsThatOfEach) {
-  constexpr std::int64_t side = 60;
+  constexpr std::int64_t side = 90;
   RandomStream random(7, RandomPurpose::test);
   std::vector<float> map(side * side);
   for (float& value : map) value = static_cast<float>(random.normal());
