@@ -21,7 +21,6 @@
 #include "diffraction/pattern_pass.hpp"
 #include "diffraction/speckle_law.hpp"
 #include "diffraction/type_maps.hpp"
-#include "scan/row_blocks.hpp"
 #include "scan/row_stream.hpp"
 #include "scan/time_average.hpp"
 
@@ -30,39 +29,11 @@ namespace mesoglass::diffraction {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t least_map_side = 16;
-constexpr double whole_rows_bytes = 8.0 * 1024.0 * 1024.0;  // read at once where a row comes as a whole
-constexpr double chunk_buffer_share = 0.125;                // of the memory limit, for rows of whole HDF5 chunks
-constexpr std::int64_t tables_kept = 48;
-constexpr int largest_lag_limit = 64;
-
 // Of all threads of this process.
 double processor_seconds() {
   timespec now{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-double buffer_bytes(const scan::ScanDescription& scan) {
-  return scan.parts_of_rows ? piece_bytes : whole_rows_bytes;
-}
-
-double table_bytes(const PolarGrid& grid) {
-  return static_cast<double>(grid.samples()) * (4.0 + 16.0 + 1.0);
-}
-
-int largest_lag(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
-  const double step = scan.scan_step_nm.value.value_or(1.0);
-  const std::int64_t side = std::min(scan.scan_ny, scan.scan_nx);
-  const double wanted = scan.scan_step_nm.value ? settings.correlation_range_nm / step : largest_lag_limit;
-  return static_cast<int>(
-      std::clamp(std::min(wanted, static_cast<double>(side / 3)), 4.0, static_cast<double>(largest_lag_limit)));
-}
-
-// With very many bins their pairs would take longer than all else.
-bool tells_types_apart(const PolarGrid& grid) {
-  constexpr int most_bins = 256;
-  return grid.bins <= most_bins;
 }
 
 std::string several_kinds_text(const WideKind& kind, bool k_known) {
@@ -74,33 +45,6 @@ std::string several_kinds_text(const WideKind& kind, bool k_known) {
       "and less than {:.2f} are not told apart, so size, area fraction and order there are of all of them together",
       kind.speckle.k, unit, 100.0 * deviation / kind.speckle.k, deviation, 0.5 * kind.middle_variance_error / deviation,
       unit, least_spread * kind.speckle.width, 2.0 * deviation, kind.speckle.width);
-}
-
-bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& settings) {
-  return !settings.preview && std::min(scan.scan_ny, scan.scan_nx) >= least_map_side;
-}
-
-// The rows this rank reads, in blocks.
-std::vector<Range> row_blocks(const scan::ScanDescription& scan, const Communicator& communicator,
-                              const AnalysisSettings& settings, Range* own_rows) {
-  if (!settings.preview) {
-    auto plan = scan::plan_row_blocks(scan, communicator.rank(), communicator.size(),
-                                      static_cast<std::int64_t>(buffer_bytes(scan)),
-                                      scan.pixels() * static_cast<std::int64_t>(sizeof(float)),
-                                      static_cast<std::int64_t>(chunk_buffer_share * settings.memory_limit_bytes));
-    *own_rows = plan.own_rows;
-    return plan.blocks;
-  }
-  constexpr std::int64_t preview_share = 100;  // 1 %
-  const std::int64_t rows = std::max<std::int64_t>(1, scan.scan_ny / preview_share);
-  const Range own = block_of(rows, communicator.rank(), communicator.size());
-  std::vector<Range> blocks;
-  for (std::int64_t i = own.begin; i < own.end; ++i) {
-    const std::int64_t row = (2 * i + 1) * scan.scan_ny / (2 * rows);
-    blocks.push_back({row, row + 1});
-  }
-  *own_rows = {0, 0};
-  return blocks;
 }
 
 // What patterns have at every bin on average, per unit of scattered intensity, from the survey's mean pattern.
@@ -175,134 +119,82 @@ void describe_by_thickness(const Communicator& communicator, const MapStack& sta
   }
 }
 
-}  // namespace
+// The steps of analyse_area, which hand each other what is here.
+class AreaAnalysis {
+ public:
+  AreaAnalysis(const Communicator& communicator, const scan::ScanReader& reader, const AreaGeometry& geometry,
+               const KRange& k_range, const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
+               const Log& log, PhaseTimers& timers);
+  AreaResult run() &&;
 
-std::vector<double> KRange::values() const {
-  std::vector<double> all(static_cast<std::size_t>(bins));
-  for (int bin = 0; bin < bins; ++bin) all[static_cast<std::size_t>(bin)] = k(bin);
-  return all;
-}
+ private:
+  void warn(const std::string& text);
+  void prepare_result();
+  void prepare_local_maps();
+  [[nodiscard]] std::vector<Range> all_ranks_rows() const;
+  // One pass over the patterns, in whose first all sums are taken; fills `stack` where there is one.
+  void read_patterns(int band, MapStack* stack);
+  void take_pattern(std::int64_t row, std::int64_t column, std::span<float> pattern, bool first_pass,
+                    PatternPass& pass);
+  // What the first pass gave, of all ranks.
+  void combine();
+  void combine_counts();
+  void combine_thickness_bins();
+  void tell_types_apart();
+  void measure_maps(int band, std::unique_ptr<MapStack> stack);
+  void keep_descriptors(std::size_t bin, const MapDescriptors& found);
+  void measure_types();
+  // From scan steps to nm, and the probe taken out in quadrature.
+  void to_lengths();
+  [[nodiscard]] std::size_t positions() const noexcept {
+    return static_cast<std::size_t>(scan_.scan_ny * scan_.scan_nx);
+  }
+  [[nodiscard]] std::size_t pixels() const noexcept { return static_cast<std::size_t>(scan_.pixels()); }
 
-KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
-                      const std::vector<const scan::ScanDescription*>& scans, const AnalysisSettings& settings) {
-  double low = 0.0;
-  double high = std::numeric_limits<double>::infinity();
-  for (std::size_t area = 0; area < areas.size(); ++area) {
-    const AreaGeometry& geometry = areas[area];
-    const double inner = geometry.disc ? geometry.aperture_radius_px + 2.0
-                                       : 0.1 * static_cast<double>(std::min(geometry.shape.nx, geometry.shape.ny));
-    low = std::max(low, std::ceil(inner) * k_per_pixel[area]);
-    // The largest whole circle about every corner of the scan, ellipse included.
-    const double stretch = std::sqrt(geometry.ellipse.axis_ratio());
-    for (const double row : {0.0, static_cast<double>(scans[area]->scan_ny - 1)}) {
-      for (const double column : {0.0, static_cast<double>(scans[area]->scan_nx - 1)}) {
-        const Point centre = geometry.centre_at(row, column);
-        const double edge = std::min({centre.x, centre.y, static_cast<double>(geometry.shape.nx - 1) - centre.x,
-                                      static_cast<double>(geometry.shape.ny - 1) - centre.y});
-        high = std::min(high, std::floor(edge / stretch - 0.5) * k_per_pixel[area]);
-      }
-    }
-  }
-  if (settings.k_low) low = *settings.k_low;
-  if (settings.k_high) high = *settings.k_high;
-  KRange range;
-  range.k_low = low;
-  if (settings.k_bins > 0) {
-    range.bins = settings.k_bins;
-    range.k_step = settings.k_bins > 1 ? (high - low) / (settings.k_bins - 1) : k_per_pixel.front();
-  } else {
-    range.k_step = k_per_pixel.front();
-    range.bins = static_cast<int>(std::floor((high - low) / range.k_step + 1e-9)) + 1;
-  }
-  constexpr int most_bins = 4096;
-  if (!(low > 0.0) || !(high > low) || range.bins < 2 || range.bins > most_bins) {
-    throw input_error(
-        "no k range between the disc and the detector's edge: {:.4g} to {:.4g} in {} bins: set --k-min, --k-max and "
-        "--k-bins, or the centre",
-        low, high, range.bins);
-  }
-  return range;
-}
+  const Communicator& communicator_;
+  const scan::ScanReader& reader_;
+  const scan::ScanDescription& scan_;
+  const AreaGeometry& geometry_;
+  const KRange& k_range_;
+  const AnalysisSettings& settings_;
+  const Log& log_;
+  PhaseTimers& timers_;
+  AreaResult result_;
+  MemoryPlan memory_;
+  RowPlan rows_;
+  std::vector<Range> row_ranges_;  // of all ranks
+  PatternJudge judge_;
+  std::vector<std::size_t> left_out_;   // pixels
+  std::vector<double> shares_;          // see expected_shares
+  std::vector<std::uint8_t> verdicts_;  // of the positions
+  std::vector<double> scattered_;       // by the patterns
+  std::vector<std::uint8_t> kept_;      // 1 or 0, after the first pass
+  std::optional<PatternStatistics> statistics_;
+  std::optional<OrderFreeSums> pixel_sums_;
+  std::optional<InterpolationTables> tables_;
+  std::optional<LocalMeasures> local_;
+  std::optional<KCovariance> covariance_;
+  std::optional<TypeMaps> type_maps_;
+  std::optional<MapDescriber> describer_;
+};
 
-MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid, int ranks,
-                       const AnalysisSettings& settings) {
-  MemoryPlan plan;
-  const double row_bytes = static_cast<double>(scan.values_per_row()) * sizeof(float);
-  const double least_bytes =
-      scan.parts_of_rows
-          ? std::min(row_bytes, static_cast<double>(patterns_a_piece(scan) * scan.pixels()) * sizeof(float))
-          : row_bytes;
-  const double chunk_bytes = row_bytes * static_cast<double>(scan.row_alignment);
-  const bool whole_chunks = chunk_bytes <= chunk_buffer_share * settings.memory_limit_bytes;
-  // One is read while one is worked on.
-  plan.buffer_bytes = 2.0 * std::max({buffer_bytes(scan), least_bytes, whole_chunks ? chunk_bytes : 0.0});
-  const double orders = grid.angles / 2 + 1;
-  const double sums = 8.0 * grid.bins * orders * 57.0 * settings.thickness_bins +
-                      16.0 * static_cast<double>(scan.pixels()) +
-                      (40.0 + 4.0 * most_profiles) * static_cast<double>(scan.scan_ny * scan.scan_nx) +
-                      LocalMeasures::bytes(scan.scan_ny * scan.scan_nx, settings.order_limit);
-  plan.tables_bytes = static_cast<double>(tables_kept) * table_bytes(grid) + sums;
-  if (wants_maps(scan, settings)) {
-    const int lag = largest_lag(scan, settings);
-    plan.one_bin_bytes = MapStack::bytes_per_bin(grid, scan.scan_ny, scan.scan_nx) +
-                         MapDescriber::bytes(scan.scan_ny, scan.scan_nx, grid.angles, lag);
-    const std::int64_t own_rows = (scan.scan_ny + ranks - 1) / ranks + scan.row_alignment;
-    plan.stack_bin_bytes =
-        MapStack::bytes_per_bin(grid, std::min(own_rows, scan.scan_ny), scan.scan_nx) + 64.0 * grid.angles;
-  }
-  // Reading and map work do not overlap: the larger of the two counts beside the stack.
-  const double beside = plan.tables_bytes + std::max(plan.buffer_bytes, plan.one_bin_bytes);
-  if (plan.one_bin_bytes > 0.0) {
-    const double room = settings.memory_limit_bytes - beside;
-    plan.bins_a_band = std::min(grid.bins, static_cast<int>(std::floor(room / plan.stack_bin_bytes)));
-    if (plan.bins_a_band < grid.bins && tells_types_apart(grid)) {
-      plan.type_bytes = most_profiles * plan.stack_bin_bytes;
-      plan.bins_a_band = static_cast<int>(std::floor((room - plan.type_bytes) / plan.stack_bin_bytes));
-    }
-    if (plan.bins_a_band < 1) {
-      throw input_error(
-          "--memory-limit {} is too little for the maps of one k of {} x {} positions: give {} or more, or more ranks",
-          bytes_text(settings.memory_limit_bytes), scan.scan_ny, scan.scan_nx,
-          bytes_text(beside + plan.type_bytes + 2.0 * plan.stack_bin_bytes));
-    }
-    plan.bands = (grid.bins + plan.bins_a_band - 1) / plan.bins_a_band;
-    plan.bins_a_band = (grid.bins + plan.bands - 1) / plan.bands;  // bands of equal size
-  }
-  plan.total_bytes = beside + plan.type_bytes + plan.bins_a_band * plan.stack_bin_bytes;
-  return plan;
-}
-
-ThicknessBins choose_thickness_bins(const std::vector<AreaGeometry>& areas, const AnalysisSettings& settings) {
-  std::vector<double> transmittances;
-  for (const AreaGeometry& geometry : areas) {
-    if (!geometry.disc) return {};
-    const PatternJudge judge(geometry, settings);
-    for (const double value : geometry.transmittances) {
-      if (judge.judge_thickness(value) == Verdict::kept) transmittances.push_back(value);
-    }
-  }
-  return equal_thickness_bins(std::move(transmittances), settings.thickness_bins);
-}
-
-AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader, const AreaGeometry& geometry,
-                        const KRange& k_range, const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
-                        const Log& log, PhaseTimers& timers) {
-  const scan::ScanDescription& scan = reader.description();
-  AreaResult result;
-  result.name = scan.path.filename().string();
-  result.geometry = geometry;
-  result.scan_ny = scan.scan_ny;
-  result.scan_nx = scan.scan_nx;
-  result.k_known = scan.k_per_pixel_inverse_nm.value.has_value();
-  result.k_per_pixel = scan.k_per_pixel_inverse_nm.value.value_or(1.0);
-  result.scan_step_known = scan.scan_step_nm.value.has_value();
-  result.scan_step_nm = scan.scan_step_nm.value.value_or(1.0);
-  result.grid = {k_range.k_low / result.k_per_pixel, k_range.k_step / result.k_per_pixel, k_range.bins,
-                 settings.angles};
-  const auto warn = [&](const std::string& text) {
-    result.warnings.push_back(text);
-    log.warning("{}: {}", result.name, text);
-  };
+AreaAnalysis::AreaAnalysis(const Communicator& communicator, const scan::ScanReader& reader,
+                           const AreaGeometry& geometry, const KRange& k_range, const ThicknessBins& thickness_bins,
+                           const AnalysisSettings& settings, const Log& log, PhaseTimers& timers)
+    : communicator_(communicator),
+      reader_(reader),
+      scan_(reader.description()),
+      geometry_(geometry),
+      k_range_(k_range),
+      settings_(settings),
+      log_(log),
+      timers_(timers),
+      judge_(geometry, settings),
+      left_out_(left_out_pixels(geometry.good)),
+      verdicts_(positions(), static_cast<std::uint8_t>(Verdict::not_read)),
+      scattered_(positions(), 0.0) {
+  result_.thickness_bins = thickness_bins;
+  prepare_result();
   const double transmittance_min = lowest_transmittance(geometry, settings);
   if (geometry.disc && transmittance_min < settings.transmittance_min) {
     warn(
@@ -311,301 +203,339 @@ AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader
                     "plural scattering is likely; give --transmittance-min to filter all the same",
                     settings.transmittance_min, geometry.median_transmittance));
   }
-  result.thickness_bins = thickness_bins;
-
-  const MemoryPlan memory =
-      collectively(communicator, [&] { return plan_memory(scan, result.grid, communicator.size(), settings); });
-  const auto positions = static_cast<std::size_t>(scan.scan_ny * scan.scan_nx);
-  const auto pixels = static_cast<std::size_t>(scan.pixels());
-  Range own_rows;
-  const std::vector<Range> blocks = row_blocks(scan, communicator, settings, &own_rows);
-  std::vector<Range> row_ranges;
-  for (const std::int64_t edge : communicator.all_gather(std::span<const std::int64_t>(&own_rows.begin, 1))) {
-    row_ranges.push_back({edge, edge});
-  }
-  {
-    const auto ends = communicator.all_gather(std::span<const std::int64_t>(&own_rows.end, 1));
-    for (std::size_t rank = 0; rank < ends.size(); ++rank) row_ranges[rank].end = ends[rank];
-  }
-
-  PatternStatistics statistics(result.grid, geometry.gain, settings.order_limit, scan.scan_ny, scan.scan_nx,
-                               best_kernels(), thickness_bins.count());
+  memory_ = collectively(communicator, [&] { return plan_memory(scan_, result_.grid, communicator.size(), settings); });
+  rows_ = plan_rows(scan_, communicator, settings);
+  row_ranges_ = all_ranks_rows();
+  statistics_.emplace(result_.grid, geometry.gain, settings.order_limit, scan_.scan_ny, scan_.scan_nx, best_kernels(),
+                      thickness_bins.count());
   // A pattern far brighter than the survey's brightest pixel would only make these sums depend on the ranks' order.
   constexpr double brighter = 4.0;
-  OrderFreeSums pixel_sums(pixels, brighter * geometry.brightest_mean * static_cast<double>(positions));
-  InterpolationTables tables(result.grid, geometry.shape, geometry.ellipse, geometry.good,
-                             static_cast<std::size_t>(tables_kept));
-  const PatternJudge judge(geometry, settings);
-  const std::vector<std::size_t> left_out = left_out_pixels(geometry.good);
-  std::vector<std::uint8_t> verdicts(positions, static_cast<std::uint8_t>(Verdict::not_read));
-  result.transmittance.assign(positions, nan);
-  result.centre_x_px.assign(positions, nan);
-  result.centre_y_px.assign(positions, nan);
-  result.mean_pattern.assign(pixels, 0.0);
-
-  for (auto* values :
-       {&result.size, &result.size_error, &result.size_diameter, &result.area_fraction, &result.area_fraction_error,
-        &result.map_variance, &result.map_noise_variance, &result.region_diameter, &result.region_diameter_error,
-        &result.null_region_diameter, &result.fit_width, &result.fit_width_error, &result.null_fit_width,
-        &result.share_above, &result.null_share}) {
-    values->assign(static_cast<std::size_t>(k_range.bins), nan);
-  }
-  result.region_diameter_histogram.assign(static_cast<std::size_t>(k_range.bins * diameter_bins), 0.0);
-  if (memory.bands == 0 && !settings.preview) {
+  pixel_sums_.emplace(pixels(), brighter * geometry.brightest_mean * static_cast<double>(positions()));
+  tables_.emplace(result_.grid, geometry.shape, geometry.ellipse, geometry.good, tables_kept);
+  if (memory_.bands == 0 && !settings.preview) {
     warn(fmt::format(
         "a scan of {} x {} positions is too small for maps (at least {} x {}): no speckle sizes and area fractions",
-        scan.scan_ny, scan.scan_nx, least_map_side, least_map_side));
+        scan_.scan_ny, scan_.scan_nx, least_map_side, least_map_side));
   }
+  shares_ = expected_shares(
+      geometry, result_.grid,
+      geometry.centre_at(0.5 * static_cast<double>(scan_.scan_ny - 1), 0.5 * static_cast<double>(scan_.scan_nx - 1)));
+  if (!settings.preview && settings.local_maps) prepare_local_maps();
+  if (memory_.bands > 0 && tells_types_apart(result_.grid)) {
+    covariance_.emplace(result_.grid, shares_, scan_.scan_ny, scan_.scan_nx, best_kernels());
+  }
+}
 
-  const auto shares = expected_shares(
-      geometry, result.grid,
-      geometry.centre_at(0.5 * static_cast<double>(scan.scan_ny - 1), 0.5 * static_cast<double>(scan.scan_nx - 1)));
-  std::unique_ptr<LocalMeasures> local;
-  if (!settings.preview && settings.local_maps) {
-    LocalWindow window = choose_local_window(geometry, result.grid, settings, result.k_per_pixel, shares);
-    result.local_k_low = k_range.k(static_cast<int>(window.ring.begin));
-    result.local_k_high = k_range.k(static_cast<int>(window.ring.end) - 1);
-    local = std::make_unique<LocalMeasures>(result.grid, std::move(window), geometry.gain, settings.order_limit,
-                                            own_rows, scan.scan_nx, best_kernels());
+void AreaAnalysis::warn(const std::string& text) {
+  result_.warnings.push_back(text);
+  log_.warning("{}: {}", result_.name, text);
+}
+
+void AreaAnalysis::prepare_result() {
+  result_.name = scan_.path.filename().string();
+  result_.geometry = geometry_;
+  result_.scan_ny = scan_.scan_ny;
+  result_.scan_nx = scan_.scan_nx;
+  result_.k_known = scan_.k_per_pixel_inverse_nm.value.has_value();
+  result_.k_per_pixel = scan_.k_per_pixel_inverse_nm.value.value_or(1.0);
+  result_.scan_step_known = scan_.scan_step_nm.value.has_value();
+  result_.scan_step_nm = scan_.scan_step_nm.value.value_or(1.0);
+  result_.grid = {k_range_.k_low / result_.k_per_pixel, k_range_.k_step / result_.k_per_pixel, k_range_.bins,
+                  settings_.angles};
+  result_.transmittance.assign(positions(), nan);
+  result_.centre_x_px.assign(positions(), nan);
+  result_.centre_y_px.assign(positions(), nan);
+  result_.mean_pattern.assign(pixels(), 0.0);
+  for (auto* values :
+       {&result_.size, &result_.size_error, &result_.size_diameter, &result_.area_fraction,
+        &result_.area_fraction_error, &result_.map_variance, &result_.map_noise_variance, &result_.region_diameter,
+        &result_.region_diameter_error, &result_.null_region_diameter, &result_.fit_width, &result_.fit_width_error,
+        &result_.null_fit_width, &result_.share_above, &result_.null_share}) {
+    values->assign(static_cast<std::size_t>(k_range_.bins), nan);
   }
-  std::optional<KCovariance> covariance;
-  if (memory.bands > 0 && tells_types_apart(result.grid)) {
-    covariance.emplace(result.grid, shares, scan.scan_ny, scan.scan_nx, best_kernels());
+  result_.region_diameter_histogram.assign(static_cast<std::size_t>(k_range_.bins * diameter_bins), 0.0);
+}
+
+void AreaAnalysis::prepare_local_maps() {
+  LocalWindow window = choose_local_window(geometry_, result_.grid, settings_, result_.k_per_pixel, shares_);
+  result_.local_k_low = k_range_.k(static_cast<int>(window.ring.begin));
+  result_.local_k_high = k_range_.k(static_cast<int>(window.ring.end) - 1);
+  local_.emplace(result_.grid, std::move(window), geometry_.gain, settings_.order_limit, rows_.own_rows, scan_.scan_nx,
+                 best_kernels());
+}
+
+std::vector<Range> AreaAnalysis::all_ranks_rows() const {
+  std::vector<Range> ranges;
+  for (const std::int64_t edge : communicator_.all_gather(std::span<const std::int64_t>(&rows_.own_rows.begin, 1))) {
+    ranges.push_back({edge, edge});
   }
-  std::optional<TypeMaps> type_maps;
-  std::optional<MapDescriber> describer;
-  std::vector<double> scattered(positions, 0.0);
-  std::int64_t rows_here = 0;
-  for (const Range& block : blocks) rows_here += block.size();
-  std::vector<std::uint8_t> kept;
-  for (int band = 0; band < std::max(1, memory.bands); ++band) {
-    const bool first_pass = band == 0;
+  const auto ends = communicator_.all_gather(std::span<const std::int64_t>(&rows_.own_rows.end, 1));
+  for (std::size_t rank = 0; rank < ends.size(); ++rank) ranges[rank].end = ends[rank];
+  return ranges;
+}
+
+AreaResult AreaAnalysis::run() && {
+  for (int band = 0; band < std::max(1, memory_.bands); ++band) {
     std::unique_ptr<MapStack> stack;
-    if (memory.bands > 0) {
-      const Range bins{static_cast<std::int64_t>(band) * memory.bins_a_band,
-                       std::min<std::int64_t>(static_cast<std::int64_t>(band + 1) * memory.bins_a_band, k_range.bins)};
-      stack = std::make_unique<MapStack>(result.grid, bins, own_rows, scan.scan_ny, scan.scan_nx, shares);
+    if (memory_.bands > 0) {
+      const Range bins{
+          static_cast<std::int64_t>(band) * memory_.bins_a_band,
+          std::min<std::int64_t>(static_cast<std::int64_t>(band + 1) * memory_.bins_a_band, k_range_.bins)};
+      stack = std::make_unique<MapStack>(result_.grid, bins, rows_.own_rows, scan_.scan_ny, scan_.scan_nx, shares_);
     }
-    collectively(communicator, [&] {
-      scan::RowStream stream(reader, blocks, patterns_a_piece(scan));
-      const std::string task =
-          memory.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory.bands) : "patterns";
-      Progress progress(log, task, static_cast<double>(rows_here * scan.scan_nx), "patterns");
-      PatternPass pass(result.grid, geometry.shape, first_pass ? &statistics : nullptr,
-                       first_pass ? &pixel_sums : nullptr, stack.get(), best_kernels(),
-                       first_pass ? local.get() : nullptr, first_pass && covariance ? &*covariance : nullptr);
-      double done = 0.0;
-      const auto begun = std::chrono::steady_clock::now();
-      const double processor_begun = processor_seconds();
-      while (const auto block = stream.next()) {
-        const auto timing = timers.time(first_pass ? "patterns" : "patterns again");
-        for (std::int64_t row = block->rows.begin; row < block->rows.end; ++row) {
-          for (std::int64_t column = block->columns.begin; column < block->columns.end; ++column) {
-            const auto position = static_cast<std::size_t>(row * scan.scan_nx + column);
-            const auto place = static_cast<std::size_t>((row - block->rows.begin) * block->columns.size() + column -
-                                                        block->columns.begin);
-            const auto pattern = block->patterns.subspan(place * pixels, pixels);
-            clear_not_finite(pattern, left_out);
-            if (first_pass) {
-              const auto judgement = judge.judge(pattern, row, column);
-              verdicts[position] = static_cast<std::uint8_t>(judgement.verdict);
-              result.transmittance[position] = judgement.transmittance;
-              result.centre_x_px[position] = judgement.disc_centre.x;
-              result.centre_y_px[position] = judgement.disc_centre.y;
-              scattered[position] = judgement.scattered;
-              result.counts.add(judgement.verdict);
-            }
-            if (verdicts[position] != static_cast<std::uint8_t>(Verdict::kept)) continue;
-            const Point centre = pattern_centre(geometry, settings, row, column,
-                                                {result.centre_x_px[position], result.centre_y_px[position]});
-            pass.add(row, column, pattern, tables.at(centre), scattered[position],
-                     thickness_bins.bin_of(result.transmittance[position]));
-          }
-          done += static_cast<double>(block->columns.size());
-          progress.update(done);
-        }
-        if (block->columns.end == scan.scan_nx) {
-          pass.flush();
-        } else {
-          pass.settle();
-        }
-      }
-      timers.add("waiting for the disk", stream.waited_s());
-      result.reading.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-      result.reading.waited_s += stream.waited_s();
-      result.reading.processor_s += processor_seconds() - processor_begun;
-      result.reading.bytes += static_cast<double>(rows_here * scan.values_per_row() * scan.element_type.bytes);
-    });
-    if (first_pass) {
-      const auto timing = timers.time("combine");
-      auto counts = std::vector<std::int64_t>{
-          result.counts.total,   result.counts.kept,      result.counts.not_finite,     result.counts.empty,
-          result.counts.no_disc, result.counts.too_thick, result.counts.wrong_thickness};
-      communicator.sum_in_place(std::span<std::int64_t>(counts));
-      result.counts = {counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6]};
-      if (result.counts.kept == 0) {
-        const Error error = input_error(
-            "{}: none of {} patterns is left ({} with NaN or infinite pixels, {} empty, {} without a disc, {} below "
-            "the transmittance {:.3f}, {} outside the thickness window): loosen the filters or check the data",
-            result.name, result.counts.total, result.counts.not_finite, result.counts.empty, result.counts.no_disc,
-            result.counts.too_thick, transmittance_min, result.counts.wrong_thickness);
-        collectively(communicator, [&] { throw error; });
-      }
-      result.averages = statistics.averages(communicator);
-      for (int bin = 0; bin < thickness_bins.count(); ++bin) {
-        ThicknessBinResult& here = result.by_thickness.emplace_back();
-        here.averages = statistics.group_averages(bin);
-        for (auto* values : {&here.size, &here.size_error, &here.area_fraction, &here.area_fraction_error}) {
-          values->assign(static_cast<std::size_t>(k_range.bins), nan);
-        }
-      }
-      pixel_sums.reduce(communicator);
-      for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
-        result.mean_pattern[pixel] = pixel_sums[pixel] / static_cast<double>(result.counts.kept);
-      }
-      // Every position was read by one rank; the others hold NaN, which a minimum would keep.
-      communicator.min_in_place(std::span<std::uint8_t>(verdicts));
-      const auto fill_in = [&](std::vector<double>& values) {
-        for (std::size_t position = 0; position < positions; ++position) {
-          if (!std::isfinite(values[position])) values[position] = -std::numeric_limits<double>::infinity();
-        }
-        communicator.max_in_place(std::span<double>(values));
-        for (double& value : values) {
-          if (std::isinf(value)) value = nan;
-        }
-      };
-      fill_in(result.transmittance);
-      fill_in(result.centre_x_px);
-      fill_in(result.centre_y_px);
-      kept.resize(positions);
-      for (std::size_t position = 0; position < positions; ++position) {
-        kept[position] = verdicts[position] == static_cast<std::uint8_t>(Verdict::kept) ? 1 : 0;
-        if (kept[position] == 0) continue;
-        auto& bin =
-            result.by_thickness[static_cast<std::size_t>(thickness_bins.bin_of(result.transmittance[position]))];
-        bin.patterns += 1.0;
-        bin.mean_transmittance += result.transmittance[position];
-      }
-      for (auto& bin : result.by_thickness) bin.mean_transmittance /= bin.patterns;  // NaN where empty
-      if (local) result.local_maps = local_maps_of(communicator, *local, result.transmittance, kept, settings);
-      local.reset();
-      if (covariance) {
-        covariance->reduce(communicator);
-        auto unmixing = separate_types(k_range, *covariance, shares, result);
-        covariance.reset();
-        for (const WideKind& kind : result.kinds) {
-          if (kind.several()) warn(several_kinds_text(kind, result.k_known));
-        }
-        if (result.kinds.empty()) {
-          log.information("{}: types are not told apart, since no profiles over k describe what the maps show",
-                          result.name);
-        }
-        if (!unmixing.kinds.empty()) {
-          type_maps.emplace(std::move(unmixing), result.grid, own_rows, scan.scan_ny, scan.scan_nx);
-        }
-      }
-    }
-    if (!stack) continue;
-    const auto timing = timers.time("maps");
-    const double processor_begun = processor_seconds();
-    const int lag = largest_lag(scan, settings);
-    describer.emplace(scan.scan_ny, scan.scan_nx, settings.angles, lag, kept);
-    const auto examples = choose_examples(result.averages, settings.angles, settings.example_maps);
-    for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator.size()) {
-      const auto here = stack->exchange(communicator, static_cast<int>(first), row_ranges);
-      const auto all = describe_all(communicator, here, *describer, settings, MapDetail::speckles);
-      for (std::size_t index = 0; index < all.size(); ++index) {
-        const auto bin = static_cast<std::size_t>(first) + index;
-        result.size[bin] = all[index].size;
-        result.size_error[bin] = all[index].size_error;
-        result.area_fraction[bin] = all[index].area_fraction;
-        result.area_fraction_error[bin] = all[index].area_fraction_error;
-        result.map_variance[bin] = all[index].variance;
-        result.map_noise_variance[bin] = all[index].noise_variance;
-        result.region_diameter[bin] = all[index].region_diameter;
-        result.region_diameter_error[bin] = all[index].region_diameter_error;
-        result.null_region_diameter[bin] = all[index].null_region_diameter;
-        result.fit_width[bin] = all[index].fit_width;
-        result.fit_width_error[bin] = all[index].fit_width_error;
-        result.null_fit_width[bin] = all[index].null_fit_width;
-        result.share_above[bin] = all[index].share_above;
-        result.null_share[bin] = all[index].null_share;
-        std::copy(all[index].region_diameters.begin(), all[index].region_diameters.end(),
-                  result.region_diameter_histogram.begin() + static_cast<std::ptrdiff_t>(bin * diameter_bins));
-      }
-      for (const auto& [bin, angle] : examples) {
-        if (bin < first || bin >= std::min(first + communicator.size(), stack->bins().end)) continue;
-        ExampleMap example{bin, angle, std::vector<float>(positions)};
-        const int owner = bin - static_cast<int>(first);
-        if (communicator.rank() == owner) here.front().copy_map(angle, example.relative);
-        communicator.broadcast(std::span<float>(example.relative), owner);
-        result.example_maps.push_back(std::move(example));
-      }
-    }
-    result.reading.maps_processor_s += processor_seconds() - processor_begun;
-    const bool last_band = band + 1 == memory.bands;
-    if (!last_band || settings.sizes_by_thickness) describer.reset();  // room for patterns, or for those of the bins
-    if (settings.sizes_by_thickness) {
-      describe_by_thickness(communicator, *stack, row_ranges, kept, lag, settings, result);
-    }
-    if (type_maps) type_maps->add(std::move(stack));
+    read_patterns(band, stack.get());
+    if (band == 0) combine();
+    if (stack) measure_maps(band, std::move(stack));
   }
-  if (type_maps) {
-    const auto timing = timers.time("maps");
-    const double processor_begun = processor_seconds();
-    if (!describer) {
-      describer.emplace(scan.scan_ny, scan.scan_nx, settings.angles, largest_lag(scan, settings), kept);
-    }
-    describe_separated(communicator, *type_maps, row_ranges, *describer, settings, result);
-    result.reading.maps_processor_s += processor_seconds() - processor_begun;
-  }
-  result.reading = {communicator.max(result.reading.seconds), communicator.max(result.reading.waited_s),
-                    communicator.sum(result.reading.bytes), communicator.sum(result.reading.processor_s),
-                    communicator.sum(result.reading.maps_processor_s)};
-  narrow_area_fractions(k_range, result);
-  for (const SeparatedType& type : result.separated) {
+  if (type_maps_) measure_types();
+  auto& reading = result_.reading;
+  reading = {communicator_.max(reading.seconds), communicator_.max(reading.waited_s), communicator_.sum(reading.bytes),
+             communicator_.sum(reading.processor_s), communicator_.sum(reading.maps_processor_s)};
+  narrow_area_fractions(k_range_, result_);
+  for (const SeparatedType& type : result_.separated) {
     if (type.area_fraction > largest_sure_part) {
       warn(fmt::format(
           "the type at k = {:.3g} covers {:.2f} of the maps: above {:.2f} its area fraction can be off by 20 %",
           type.profile.k, type.area_fraction, largest_sure_part));
     }
   }
-  // Scan steps to nm, and the probe taken out in quadrature.
-  const double probe = result.scan_step_known ? settings.probe_fwhm_nm : 0.0;
-  std::vector<double> unused(result.size.size(), nan);
-  const auto to_lengths = [&](std::vector<double>& widths, std::vector<double>& errors) {
-    int lost = 0;
-    for (std::size_t bin = 0; bin < widths.size(); ++bin) {
-      if (!std::isfinite(widths[bin])) continue;
-      const double blurred = widths[bin] * result.scan_step_nm;
-      const double squared = blurred * blurred - probe * probe;
-      if (squared <= 0.0) {
-        widths[bin] = errors[bin] = nan;
-        ++lost;
-        continue;
+  to_lengths();
+  return std::move(result_);
+}
+
+void AreaAnalysis::read_patterns(int band, MapStack* stack) {
+  const bool first_pass = band == 0;
+  std::int64_t rows_here = 0;
+  for (const Range& block : rows_.blocks) rows_here += block.size();
+  collectively(communicator_, [&] {
+    scan::RowStream stream(reader_, rows_.blocks, patterns_a_piece(scan_));
+    const std::string task =
+        memory_.bands > 1 ? fmt::format("patterns, k band {} of {}", band + 1, memory_.bands) : "patterns";
+    Progress progress(log_, task, static_cast<double>(rows_here * scan_.scan_nx), "patterns");
+    PatternPass pass(result_.grid, geometry_.shape, first_pass ? &*statistics_ : nullptr,
+                     first_pass ? &*pixel_sums_ : nullptr, stack, best_kernels(),
+                     first_pass && local_ ? &*local_ : nullptr, first_pass && covariance_ ? &*covariance_ : nullptr);
+    double done = 0.0;
+    const auto begun = std::chrono::steady_clock::now();
+    const double processor_begun = processor_seconds();
+    while (const auto block = stream.next()) {
+      const auto timing = timers_.time(first_pass ? "patterns" : "patterns again");
+      for (std::int64_t row = block->rows.begin; row < block->rows.end; ++row) {
+        for (std::int64_t column = block->columns.begin; column < block->columns.end; ++column) {
+          const auto place = static_cast<std::size_t>((row - block->rows.begin) * block->columns.size() + column -
+                                                      block->columns.begin);
+          take_pattern(row, column, block->patterns.subspan(place * pixels(), pixels()), first_pass, pass);
+        }
+        done += static_cast<double>(block->columns.size());
+        progress.update(done);
       }
-      widths[bin] = std::sqrt(squared);
-      errors[bin] *= result.scan_step_nm * blurred / widths[bin];
+      if (block->columns.end == scan_.scan_nx) {
+        pass.flush();
+      } else {
+        pass.settle();
+      }
     }
+    timers_.add("waiting for the disk", stream.waited_s());
+    result_.reading.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    result_.reading.waited_s += stream.waited_s();
+    result_.reading.processor_s += processor_seconds() - processor_begun;
+    result_.reading.bytes += static_cast<double>(rows_here * scan_.values_per_row() * scan_.element_type.bytes);
+  });
+}
+
+void AreaAnalysis::take_pattern(std::int64_t row, std::int64_t column, std::span<float> pattern, bool first_pass,
+                                PatternPass& pass) {
+  const auto position = static_cast<std::size_t>(row * scan_.scan_nx + column);
+  clear_not_finite(pattern, left_out_);
+  if (first_pass) {
+    const auto judgement = judge_.judge(pattern, row, column);
+    verdicts_[position] = static_cast<std::uint8_t>(judgement.verdict);
+    result_.transmittance[position] = judgement.transmittance;
+    result_.centre_x_px[position] = judgement.disc_centre.x;
+    result_.centre_y_px[position] = judgement.disc_centre.y;
+    scattered_[position] = judgement.scattered;
+    result_.counts.add(judgement.verdict);
+  }
+  if (verdicts_[position] != static_cast<std::uint8_t>(Verdict::kept)) return;
+  const Point centre =
+      pattern_centre(geometry_, settings_, row, column, {result_.centre_x_px[position], result_.centre_y_px[position]});
+  pass.add(row, column, pattern, tables_->at(centre), scattered_[position],
+           result_.thickness_bins.bin_of(result_.transmittance[position]));
+}
+
+void AreaAnalysis::combine() {
+  const auto timing = timers_.time("combine");
+  combine_counts();
+  result_.averages = statistics_->averages(communicator_);
+  pixel_sums_->reduce(communicator_);
+  for (std::size_t pixel = 0; pixel < pixels(); ++pixel) {
+    result_.mean_pattern[pixel] = (*pixel_sums_)[pixel] / static_cast<double>(result_.counts.kept);
+  }
+  // Every position was read by one rank; the others hold NaN, which a minimum would keep.
+  communicator_.min_in_place(std::span<std::uint8_t>(verdicts_));
+  for (std::vector<double>* values : {&result_.transmittance, &result_.centre_x_px, &result_.centre_y_px}) {
+    for (double& value : *values) {
+      if (!std::isfinite(value)) value = -std::numeric_limits<double>::infinity();
+    }
+    communicator_.max_in_place(std::span<double>(*values));
+    for (double& value : *values) {
+      if (std::isinf(value)) value = nan;
+    }
+  }
+  kept_.resize(positions());
+  for (std::size_t position = 0; position < positions(); ++position) {
+    kept_[position] = verdicts_[position] == static_cast<std::uint8_t>(Verdict::kept) ? 1 : 0;
+  }
+  combine_thickness_bins();
+  if (local_) result_.local_maps = local_maps_of(communicator_, *local_, result_.transmittance, kept_, settings_);
+  local_.reset();
+  if (covariance_) tell_types_apart();
+}
+
+void AreaAnalysis::combine_counts() {
+  PatternCounts& own = result_.counts;
+  auto counts = std::vector<std::int64_t>{own.total,   own.kept,      own.not_finite,     own.empty,
+                                          own.no_disc, own.too_thick, own.wrong_thickness};
+  communicator_.sum_in_place(std::span<std::int64_t>(counts));
+  own = {counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6]};
+  if (own.kept > 0) return;
+  const Error error = input_error(
+      "{}: none of {} patterns is left ({} with NaN or infinite pixels, {} empty, {} without a disc, {} below "
+      "the transmittance {:.3f}, {} outside the thickness window): loosen the filters or check the data",
+      result_.name, own.total, own.not_finite, own.empty, own.no_disc, own.too_thick,
+      lowest_transmittance(geometry_, settings_), own.wrong_thickness);
+  collectively(communicator_, [&] { throw error; });
+}
+
+void AreaAnalysis::combine_thickness_bins() {
+  for (int bin = 0; bin < result_.thickness_bins.count(); ++bin) {
+    ThicknessBinResult& here = result_.by_thickness.emplace_back();
+    here.averages = statistics_->group_averages(bin);
+    for (auto* values : {&here.size, &here.size_error, &here.area_fraction, &here.area_fraction_error}) {
+      values->assign(static_cast<std::size_t>(k_range_.bins), nan);
+    }
+  }
+  for (std::size_t position = 0; position < positions(); ++position) {
+    if (kept_[position] == 0) continue;
+    const double transmittance = result_.transmittance[position];
+    auto& bin = result_.by_thickness[static_cast<std::size_t>(result_.thickness_bins.bin_of(transmittance))];
+    bin.patterns += 1.0;
+    bin.mean_transmittance += transmittance;
+  }
+  for (auto& bin : result_.by_thickness) bin.mean_transmittance /= bin.patterns;  // NaN where empty
+}
+
+void AreaAnalysis::tell_types_apart() {
+  covariance_->reduce(communicator_);
+  auto unmixing = separate_types(k_range_, *covariance_, shares_, result_);
+  covariance_.reset();
+  for (const WideKind& kind : result_.kinds) {
+    if (kind.several()) warn(several_kinds_text(kind, result_.k_known));
+  }
+  if (result_.kinds.empty()) {
+    log_.information("{}: types are not told apart, since no profiles over k describe what the maps show",
+                     result_.name);
+  }
+  if (!unmixing.kinds.empty()) {
+    type_maps_.emplace(std::move(unmixing), result_.grid, rows_.own_rows, scan_.scan_ny, scan_.scan_nx);
+  }
+}
+
+void AreaAnalysis::measure_maps(int band, std::unique_ptr<MapStack> stack) {
+  const auto timing = timers_.time("maps");
+  const double processor_begun = processor_seconds();
+  const int lag = largest_lag(scan_, settings_);
+  describer_.emplace(scan_.scan_ny, scan_.scan_nx, settings_.angles, lag, kept_);
+  const auto examples = choose_examples(result_.averages, settings_.angles, settings_.example_maps);
+  for (auto first = stack->bins().begin; first < stack->bins().end; first += communicator_.size()) {
+    const auto here = stack->exchange(communicator_, static_cast<int>(first), row_ranges_);
+    const auto all = describe_all(communicator_, here, *describer_, settings_, MapDetail::speckles);
+    for (std::size_t index = 0; index < all.size(); ++index) {
+      keep_descriptors(static_cast<std::size_t>(first) + index, all[index]);
+    }
+    for (const auto& [bin, angle] : examples) {
+      if (bin < first || bin >= std::min(first + communicator_.size(), stack->bins().end)) continue;
+      ExampleMap example{bin, angle, std::vector<float>(positions())};
+      const int owner = bin - static_cast<int>(first);
+      if (communicator_.rank() == owner) here.front().copy_map(angle, example.relative);
+      communicator_.broadcast(std::span<float>(example.relative), owner);
+      result_.example_maps.push_back(std::move(example));
+    }
+  }
+  result_.reading.maps_processor_s += processor_seconds() - processor_begun;
+  const bool last_band = band + 1 == memory_.bands;
+  if (!last_band || settings_.sizes_by_thickness) describer_.reset();  // room for patterns, or for those of the bins
+  if (settings_.sizes_by_thickness) {
+    describe_by_thickness(communicator_, *stack, row_ranges_, kept_, lag, settings_, result_);
+  }
+  if (type_maps_) type_maps_->add(std::move(stack));
+}
+
+void AreaAnalysis::keep_descriptors(std::size_t bin, const MapDescriptors& found) {
+  result_.size[bin] = found.size;
+  result_.size_error[bin] = found.size_error;
+  result_.area_fraction[bin] = found.area_fraction;
+  result_.area_fraction_error[bin] = found.area_fraction_error;
+  result_.map_variance[bin] = found.variance;
+  result_.map_noise_variance[bin] = found.noise_variance;
+  result_.region_diameter[bin] = found.region_diameter;
+  result_.region_diameter_error[bin] = found.region_diameter_error;
+  result_.null_region_diameter[bin] = found.null_region_diameter;
+  result_.fit_width[bin] = found.fit_width;
+  result_.fit_width_error[bin] = found.fit_width_error;
+  result_.null_fit_width[bin] = found.null_fit_width;
+  result_.share_above[bin] = found.share_above;
+  result_.null_share[bin] = found.null_share;
+  std::copy(found.region_diameters.begin(), found.region_diameters.end(),
+            result_.region_diameter_histogram.begin() + static_cast<std::ptrdiff_t>(bin * diameter_bins));
+}
+
+void AreaAnalysis::measure_types() {
+  const auto timing = timers_.time("maps");
+  const double processor_begun = processor_seconds();
+  if (!describer_) {
+    describer_.emplace(scan_.scan_ny, scan_.scan_nx, settings_.angles, largest_lag(scan_, settings_), kept_);
+  }
+  describe_separated(communicator_, *type_maps_, row_ranges_, *describer_, settings_, result_);
+  result_.reading.maps_processor_s += processor_seconds() - processor_begun;
+}
+
+void AreaAnalysis::to_lengths() {
+  const double probe = result_.scan_step_known ? settings_.probe_fwhm_nm : 0.0;
+  // False where the width is not larger than the probe: no size then.
+  const auto to_length = [&](double& width, double& error) {
+    if (!std::isfinite(width)) return true;
+    const double blurred = width * result_.scan_step_nm;
+    const double squared = blurred * blurred - probe * probe;
+    width = squared > 0.0 ? std::sqrt(squared) : nan;
+    error *= result_.scan_step_nm * blurred / width;
+    return squared > 0.0;
+  };
+  std::vector<double> unused(result_.size.size(), nan);
+  const auto all_to_lengths = [&](std::vector<double>& widths, std::vector<double>& errors) {
+    int lost = 0;
+    for (std::size_t bin = 0; bin < widths.size(); ++bin) lost += to_length(widths[bin], errors[bin]) ? 0 : 1;
     return lost;
   };
-  const int below_probe = to_lengths(result.size, result.size_error);
-  for (auto& bin : result.by_thickness) to_lengths(bin.size, bin.size_error);
-  for (SeparatedType& type : result.separated) {
-    std::vector<double> size{type.size}, error{type.size_error};
-    to_lengths(size, error);
-    type.size = size.front();
-    type.size_error = error.front();
-  }
-  to_lengths(result.region_diameter, result.region_diameter_error);
-  to_lengths(result.fit_width, result.fit_width_error);
-  to_lengths(result.null_region_diameter, unused);
-  to_lengths(result.null_fit_width, unused);
+  const int below_probe = all_to_lengths(result_.size, result_.size_error);
+  for (auto& bin : result_.by_thickness) all_to_lengths(bin.size, bin.size_error);
+  for (SeparatedType& type : result_.separated) to_length(type.size, type.size_error);
+  all_to_lengths(result_.region_diameter, result_.region_diameter_error);
+  all_to_lengths(result_.fit_width, result_.fit_width_error);
+  all_to_lengths(result_.null_region_diameter, unused);
+  all_to_lengths(result_.null_fit_width, unused);
   if (below_probe > 0) {
     warn(fmt::format("at {} of {} k the speckles are not larger than the probe ({:.3g} nm): no size there", below_probe,
-                     k_range.bins, probe));
+                     k_range_.bins, probe));
   }
-  return result;
+}
+
+}  // namespace
+
+AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader, const AreaGeometry& geometry,
+                        const KRange& k_range, const ThicknessBins& thickness_bins, const AnalysisSettings& settings,
+                        const Log& log, PhaseTimers& timers) {
+  return AreaAnalysis(communicator, reader, geometry, k_range, thickness_bins, settings, log, timers).run();
 }
 
 AreaResult analyse_time_series(const Communicator& communicator, const scan::ScanReader& series, AreaGeometry geometry,

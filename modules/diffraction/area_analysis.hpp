@@ -1,8 +1,6 @@
 // One area (one scan): the pass over its patterns and the maps, and what they give.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +10,7 @@
 #include "core/distribution.hpp"
 #include "core/logging.hpp"
 #include "core/phase_timers.hpp"
+#include "diffraction/analysis_plan.hpp"
 #include "diffraction/analysis_settings.hpp"
 #include "diffraction/map_correlation.hpp"
 #include "diffraction/mro_types.hpp"
@@ -88,42 +87,6 @@ struct AreaResult {
   std::optional<RelaxationResult> relaxation;    // of a time series; none in a preview
   std::vector<std::string> warnings;
 };
-
-// The polar grid for all areas of a sample: k from the disc's skirt to the largest circle that is whole on every area's
-// detector, one bin a pixel of the first area, or as the settings say. Throws input_error where that leaves no bins.
-struct KRange {
-  double k_low = 0.0;
-  double k_step = 1.0;
-  int bins = 0;
-  [[nodiscard]] double k(int bin) const noexcept { return k_low + k_step * bin; }
-  [[nodiscard]] std::vector<double> values() const;
-  [[nodiscard]] int nearest(double place) const noexcept {
-    return std::clamp(static_cast<int>(std::lround((place - k_low) / k_step)), 0, bins - 1);
-  }
-};
-[[nodiscard]] KRange choose_k_range(const std::vector<AreaGeometry>& areas, const std::vector<double>& k_per_pixel,
-                                    const std::vector<const scan::ScanDescription*>& scans,
-                                    const AnalysisSettings& settings);
-
-// How the maps are worked: in bands of k bins that fit into memory; every band after the first reads the scan again.
-struct MemoryPlan {
-  double buffer_bytes = 0.0;     // patterns being read
-  double tables_bytes = 0.0;     // interpolation tables and sums
-  double one_bin_bytes = 0.0;    // whole maps of one bin, and their autocorrelation
-  double stack_bin_bytes = 0.0;  // this rank's rows of one bin's maps
-  double type_bytes = 0.0;  // copies of the bins that kinds of MRO are told apart with, where there are several bands
-  int bins_a_band = 0;
-  int bands = 0;  // 0 = the scan is too small for maps
-  double total_bytes = 0.0;
-};
-// Throws input_error where not even one bin fits, naming the limit that would do. Pure.
-[[nodiscard]] MemoryPlan plan_memory(const scan::ScanDescription& scan, const PolarGrid& grid, int ranks,
-                                     const AnalysisSettings& settings);
-
-// Bins of thickness for all areas of a sample: equal numbers of the surveyed patterns that will be kept. One bin where
-// an area has no disc.
-[[nodiscard]] ThicknessBins choose_thickness_bins(const std::vector<AreaGeometry>& areas,
-                                                  const AnalysisSettings& settings);
 
 // Runs over the area. Its local maps are made, their relations are not. Collective.
 [[nodiscard]] AreaResult analyse_area(const Communicator& communicator, const scan::ScanReader& reader,
