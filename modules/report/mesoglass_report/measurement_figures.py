@@ -119,7 +119,7 @@ def example_maps(measurements, palette):
 
 
 def _curves(measurements, truths, palette, name, title, quantity, label, planted, caption, of_types=None):
-    """`planted` names a column of the truth's types, `of_types` one of the measured types, with its `_error`."""
+    """`planted` names a column of the truth's types, `of_types` one of the measured types and its error."""
     figure, axes = style.pyplot.subplots(figsize=(style.DOUBLE_COLUMN_INCH * 0.8, 3.3))
     for item in measurements:
         curve, colour = getattr(item, quantity), palette.colour(item.label)
@@ -135,7 +135,7 @@ def _curves(measurements, truths, palette, name, title, quantity, label, planted
             marked = marked or bool(truth.types)
     if of_types:
         for item in measurements:
-            axes.errorbar(item.types["k_peak"], item.types[of_types], yerr=item.types[f"{of_types}_error"],
+            axes.errorbar(item.types["k_peak"], item.types[of_types[0]], yerr=item.types[of_types[1]],
                           linestyle="none", marker=palette.marker(item.label), markersize=4.5, capsize=2,
                           color=palette.colour(item.label))
         axes.plot([], [], linestyle="none", marker="o", markersize=4.5, color="0.3", label="one type alone")
@@ -160,8 +160,9 @@ def size_curves(measurements, truths, palette):
              "removed, and the probe where its width was given")
     return _curves(measurements, truths, palette, "mro-size", "MRO size", "size", "MRO size (nm)", "size_nm",
                    "Mean size of the speckles in the dark-field maps at each k: full width at half maximum of the map's "
-                   f"autocorrelation over √2, with shot noise {probe}. Bands: one standard error, counted "
-                   "from independent maps and probe positions.")
+                   f"autocorrelation over √2, with shot noise {probe}. Filled symbols: the types of the table, each "
+                   "alone where types could be told apart. Bands and bars: one standard error, counted from independent "
+                   "maps and probe positions.", of_types=("size_nm", "size_error_nm"))
 
 
 def area_fraction_curves(measurements, truths, palette):
@@ -171,7 +172,7 @@ def area_fraction_curves(measurements, truths, palette):
                    "Share of the maps of each k that domains cover, from the law of sums of speckles that their values "
                    "follow. Lines count the speckles of all types that reach this k. Filled symbols: the types of the "
                    "table, each alone where types could be told apart. Bands and bars: one standard error.",
-                   of_types="area_fraction")
+                   of_types=("area_fraction", "area_fraction_error"))
 
 
 def order_curves(measurements, palette):
