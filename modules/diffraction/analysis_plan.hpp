@@ -18,7 +18,8 @@
 namespace mesoglass::diffraction {
 
 // The polar grid for all areas of a sample: k from the disc's skirt to the largest circle that is whole on every area's
-// detector, one bin a pixel of the first area, or as the settings say. Throws input_error where that leaves no bins.
+// detector, one bin a pixel of the first area, or as the settings say, in nm^-1 or pixels as `k_per_pixel` (one an
+// area) is. Throws input_error where that leaves no bins. Pure.
 struct KRange {
   double k_low = 0.0;
   double k_step = 1.0;
@@ -49,7 +50,7 @@ struct MemoryPlan {
                                      const AnalysisSettings& settings);
 
 // Bins of thickness for all areas of a sample: equal numbers of the surveyed patterns that will be kept. One bin where
-// an area has no disc.
+// an area has no disc. Pure.
 [[nodiscard]] ThicknessBins choose_thickness_bins(const std::vector<AreaGeometry>& areas,
                                                   const AnalysisSettings& settings);
 
@@ -58,17 +59,19 @@ inline constexpr std::int64_t least_map_side = 16;
 // Interpolation tables, one a centre, kept at a time.
 inline constexpr std::size_t tables_kept = 48;
 
+// Not in a preview, nor of a scan that is too small. Pure.
 [[nodiscard]] bool wants_maps(const scan::ScanDescription& scan, const AnalysisSettings& settings);
-// With very many bins their pairs would take longer than all else.
+// With very many bins their pairs would take longer than all else. Pure.
 [[nodiscard]] bool tells_types_apart(const PolarGrid& grid);
-// Of the maps' autocorrelation, in scan steps.
+// Of the maps' autocorrelation, in scan steps. Pure.
 [[nodiscard]] int largest_lag(const scan::ScanDescription& scan, const AnalysisSettings& settings);
 
-// The rows that a rank reads, in blocks, and those whose maps it holds, which are the same but in a preview.
+// The rows that a rank reads, in blocks, and those whose maps it holds: the same, but none in a preview.
 struct RowPlan {
   std::vector<Range> blocks;
   Range own_rows;
 };
+// Of this rank. Not collective.
 [[nodiscard]] RowPlan plan_rows(const scan::ScanDescription& scan, const Communicator& communicator,
                                 const AnalysisSettings& settings);
 

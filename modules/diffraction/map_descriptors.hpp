@@ -48,8 +48,8 @@ inline constexpr int angle_groups = 9;
   return (angle % half) * angle_groups / half;
 }
 
-// How much of MapDescriptors is wanted: sizes and area fractions alone, in two thirds of the time, or also what single
-// speckles and the null model tell, which is NaN else.
+// How much of MapDescriptors is wanted: sizes and area fractions alone, or also what single speckles and the null model
+// tell, which takes more time and is NaN else.
 enum class MapDetail { area, speckles };
 
 // Measures the maps of one bin after another, all of one scan. Keeps its memory between bins.

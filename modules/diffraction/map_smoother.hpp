@@ -8,7 +8,8 @@
 
 namespace mesoglass::diffraction {
 
-// NaN and positions not kept take no part, and stay NaN. Keeps its memory between maps.
+// Of maps (ny, nx) of floats, rows one after the other. NaN and positions not kept take no part, and stay NaN. Keeps
+// its memory between maps. Nothing here is collective.
 class MapSmoother {
  public:
   // Fills the row `y` of a map; NaN where a position is not kept.

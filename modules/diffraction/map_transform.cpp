@@ -11,7 +11,8 @@ namespace mesoglass::diffraction {
 
 namespace {
 
-// Time of a step relative to one by 2: it passes over the data, and computes more for a larger radix.
+// Time of a step relative to one by 2, estimated: it passes over the data, and computes more for a larger radix. Wrong
+// values make transforms slower, not wrong.
 struct Step {
   int radix;
   double cost;

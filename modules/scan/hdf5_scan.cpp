@@ -416,8 +416,10 @@ std::optional<double> frame_interval_if_any(const Hdf5File& file, const std::str
     return std::nullopt;
   }
   if (shape[0] != frames) {
-    throw input_error("{}: {} has {} times for {} frames: the file is damaged, or the axes are in another order",
-                      file.path().string(), dataset, shape[0], frames);
+    throw input_error(
+        "{}: {} has {} times for {} frames: the file is damaged, or the axes are in another order than it says; give "
+        "one time a frame, or remove it and give --frame-interval",
+        file.path().string(), dataset, shape[0], frames);
   }
   std::vector<double> times(static_cast<std::size_t>(frames));
   file.read_part_alone<double>(dataset, {0}, {frames}, times);

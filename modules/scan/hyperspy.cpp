@@ -57,8 +57,10 @@ std::unique_ptr<ScanReader> open_hyperspy(const SharedHdf5& open, const ReadOpti
     }
     const auto size = real_attribute_if_any(file, name, "size");
     if (size && *size != static_cast<double>(shape[axis])) {
-      throw input_error("{}: {} says that its axis has {} places, but {} has {}: the file is damaged", path, name,
-                        *size, data, shape[axis]);
+      throw input_error(
+          "{}: {} says that its axis has {} places, but {} has {}: the file is damaged; write it anew, or correct "
+          "`size`",
+          path, name, *size, data, shape[axis]);
     }
     names.push_back(text_attribute_or_empty(file, name, "name"));
   }
